@@ -1,0 +1,137 @@
+"""Our errors, and the checks of input that every floor shares.
+
+Each message says what was given, what was wanted, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+
+
+class DivergenceError(FloatingPointError):
+    """Training left the finite numbers; the message names layer, epoch and likely cause."""
+
+
+class DataError(ValueError):
+    """A data file is truncated, corrupt, mislabelled or does not fit its partner."""
+
+
+class StorageError(ValueError):
+    """A model file is damaged, foreign, or written by a newer version."""
+
+
+class NotNormalisableError(ValueError):
+    """The quantity asked for does not exist, or cannot be summed, for these units."""
+
+
+def check_array(
+    name: str,
+    value: object,
+    *,
+    ndim: int,
+    shape: tuple[int | None, ...] | None = None,
+    empty_allowed: bool = False,
+) -> np.ndarray:
+    """Return `value` as a finite float array (float32 stays float32, all else becomes float64).
+
+    Parameters
+    ----------
+    name : what the caller calls the argument; it opens every message
+    value : anything array-like with numbers
+    ndim : the number of dimensions wanted
+    shape : wanted lengths, None where any length will do
+    empty_allowed : whether zero rows are fine
+
+    Raises
+    ------
+    TypeError
+        for strings, objects, complex numbers, sparse matrices
+    ValueError
+        for a wrong number of dimensions, a wrong length, no rows, NaN or infinity
+    """
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray(), a dense array")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: its rows differ in length ({error})") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {array.dtype}; convert it to float first"
+        )
+    if array.dtype != np.float32:
+        array = array.astype(np.float64, copy=False)
+    if array.ndim != ndim:
+        hint = (
+            f"; for a single example write {name}[None, :]" if (ndim, array.ndim) == (2, 1) else ""
+        )
+        raise ValueError(
+            f"{name} must have {ndim} dimension{'s' * (ndim != 1)}, got shape {array.shape}{hint}"
+        )
+    for axis, length in enumerate(shape or ()):
+        if length is not None and array.shape[axis] != length:
+            raise ValueError(
+                f"{name} must have length {length} along axis {axis}, got shape {array.shape}"
+            )
+    if array.size == 0 and not empty_allowed:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}; pass at least one row")
+    if not np.isfinite(array).all():
+        n_bad = int((~np.isfinite(array)).sum())
+        raise ValueError(
+            f"{name} holds {n_bad} value{'s' * (n_bad != 1)} that are NaN or infinite; "
+            "fill or drop them first"
+        )
+    return array
+
+
+def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
+    """Raise ValueError unless low <= array <= high everywhere."""
+    smallest, largest = array.min(), array.max()
+    if smallest < low or largest > high:
+        raise ValueError(
+            f"{name} must lie between {low:g} and {high:g}, got values from {smallest:g} to "
+            f"{largest:g}; scale them first, or choose units that take such values"
+        )
+
+
+def check_count(name: str, value: object, minimum: int = 1) -> int:
+    """Return `value` as an int of at least `minimum`; TypeError or ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    return int(value)
+
+
+def check_real(
+    name: str, value: object, low: float = -np.inf, high: float = np.inf, *, open_low: bool = False
+) -> float:
+    """Return `value` as a finite float in [low, high], or in (low, high] with `open_low`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    value = float(value)
+    if not np.isfinite(value) or value < low or value > high or (open_low and value == low):
+        bracket = "(" if open_low else "["
+        raise ValueError(
+            f"{name} must be a finite number in {bracket}{low:g}, {high:g}], got {value}"
+        )
+    return value
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`; ValueError with the list otherwise."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def check_generator(rng: object) -> np.random.Generator:
+    """Return `rng` if it is a numpy Generator; TypeError that says how to make one otherwise."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng must be a numpy.random.Generator, got {rng!r}; "
+            "write rng=numpy.random.default_rng(0), with any seed"
+        )
+    return rng

@@ -1,0 +1,32 @@
+"""Progress bars where someone is watching: a terminal or a notebook, never a log or a test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def bar(total: int, description: str, unit: str = "it", *, show: bool | None = None) -> Any:
+    """A tqdm bar of `total` steps, to be used with `with`; advance it by `update(n)`.
+
+    It shows rate, time left and, through `set_postfix`, the current monitors. With `show=None` it
+    appears in terminals and notebooks only, not where output is a file or `CI` is set. The
+    environment variable `TQDM_DISABLE=1` silences it everywhere.
+    """
+    if show is None:
+        show = (in_notebook() or sys.stderr.isatty()) and not os.environ.get("CI")
+    if os.environ.get("TQDM_DISABLE", "0") not in ("", "0"):
+        show = False
+    if show and in_notebook():
+        from tqdm.notebook import tqdm
+    else:
+        from tqdm import tqdm
+    return tqdm(total=total, desc=description, unit=unit, disable=not show, leave=False)
