@@ -96,6 +96,38 @@ def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
         )
 
 
+def check_two_valued(
+    name: str, array: np.ndarray, values: tuple[int, int], instead: str
+) -> np.ndarray:
+    """Return `array` if each entry is one of the two `values`; ValueError otherwise."""
+    wrong = (array != values[0]) & (array != values[1])
+    if wrong.any():
+        raise ValueError(
+            f"{name} must hold only {values[0]} and {values[1]}, got {array[wrong][0]:g} "
+            f"({int(wrong.sum())} such entries of {array.size}); {instead}"
+        )
+    return array
+
+
+def check_couplings(name: str, J: object) -> np.ndarray:
+    """A symmetric matrix with a zero diagonal; ValueError that says what is wrong otherwise."""
+    J = check_array(name, J, ndim=2)
+    if J.shape[0] != J.shape[1]:
+        raise ValueError(f"{name} must be square, one row and column a unit, got shape {J.shape}")
+    asymmetry = np.abs(J - J.T).max()
+    if asymmetry > 8 * np.finfo(J.dtype).eps * np.abs(J).max():
+        raise ValueError(
+            f"{name} must be symmetric, but {name} and its transpose differ by up to "
+            f"{asymmetry:g}; pass ({name} + {name}.T) / 2 if that is what you mean"
+        )
+    if np.diagonal(J).any():
+        raise ValueError(
+            f"{name} must have a zero diagonal (no unit is connected with itself), got entries "
+            f"up to {np.abs(np.diagonal(J)).max():g}; call numpy.fill_diagonal({name}, 0) first"
+        )
+    return (J + J.T) / 2
+
+
 def check_count(name: str, value: object, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`; TypeError or ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, Integral):

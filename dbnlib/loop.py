@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class Job:
         return {}
 
 
+@storage.storable("history")
 class History:
     """What was recorded: one list a monitor, one entry an epoch.
 
@@ -97,6 +98,18 @@ class History:
     def names(self) -> list[str]:
         """The monitors, in the order in which they came."""
         return list(dict.fromkeys(name for record in self.records for name in record))
+
+    def to_storage(self) -> tuple[dict, dict[str, np.ndarray]]:
+        """Records and how the training ended, for `dbnlib.storage`."""
+        return dict(vars(self)), {}
+
+    @classmethod
+    def from_storage(cls, config: dict, arrays: dict[str, np.ndarray]) -> History:
+        """The history that `to_storage` took apart."""
+        history = cls(config["records"])
+        history.interrupted = config["interrupted"]
+        history.stopped_early = config["stopped_early"]
+        return history
 
     def __repr__(self) -> str:
         return f"History({len(self)} epochs: {', '.join(self.names)})"

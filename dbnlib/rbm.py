@@ -17,8 +17,9 @@ from typing import Any, Self
 import numpy as np
 
 from dbnlib.checks import check_array, check_count, check_generator, check_real
+from dbnlib.groups import describe, from_description, make_units
 from dbnlib.storage import storable
-from dbnlib.units import Units, describe, from_description, make_units
+from dbnlib.units import Units
 
 
 @storable("rbm")
@@ -120,6 +121,16 @@ class RBM:
     def check_hidden(self, name: str, h: Any) -> np.ndarray:
         """`h` as an array of hidden states (or means of them), in the machine's dtype."""
         return self._check(name, h, self.hidden)
+
+    def check_visible_states(self, name: str, v: Any) -> np.ndarray:
+        """`v` as an array of visible states; means of states are refused, as they have no p(v)."""
+        v = self.check_visible(name, v)
+        if not self.visible.are_states(v):
+            raise ValueError(
+                f"{name} holds values between the states of {self.visible!r}, which have an energy "
+                "but no probability; binarise them first (dbnlib.data.binarise)"
+            )
+        return v
 
     def _check(self, name: str, states: Any, units: Units) -> np.ndarray:
         states = check_array(name, states, ndim=2, shape=(None, units.n))

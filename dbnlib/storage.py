@@ -68,10 +68,10 @@ def load(path: str | Path) -> Any:
             f"{path} holds a {kind!r}, which is not one of the models known here: "
             f"{', '.join(sorted(KINDS))}"
         )
-    return unpack(path, kind, config, arrays)
+    return build(path, kind, config, arrays)
 
 
-def unpack(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarray]) -> Any:
+def build(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarray]) -> Any:
     """Build the model; parts that do not fit together are a StorageError."""
     try:
         return KINDS[kind].from_storage(config, arrays)
@@ -79,6 +79,42 @@ def unpack(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarr
         raise StorageError(
             f"{path} says it holds a {kind!r}, but its parts do not fit together: {error}"
         ) from error
+
+
+def pack(value: Any, arrays: dict[str, np.ndarray], key: str = "") -> Any:
+    """`value` as JSON can hold it; its arrays go to `arrays`, under names that start with `key`.
+
+    Takes storable models, arrays, lists, dicts with string keys, and plain JSON values.
+    """
+    kind = getattr(type(value), "storage_kind", None)
+    if kind is not None:
+        config, own = value.to_storage()
+        arrays.update({f"{key}.{name}": array for name, array in own.items()})
+        return {"model": kind, "key": key, "config": config, "arrays": list(own)}
+    if isinstance(value, np.ndarray):
+        arrays[key] = value
+        return {"array": key}
+    if isinstance(value, (list, tuple)):
+        return {"list": [pack(item, arrays, f"{key}.{i}") for i, item in enumerate(value)]}
+    if isinstance(value, dict):
+        return {"dict": {name: pack(v, arrays, f"{key}.{name}") for name, v in value.items()}}
+    if isinstance(value, np.generic):
+        value = value.item()
+    return {"value": value}
+
+
+def unpack(packed: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The value that `pack` packed."""
+    if "model" in packed:
+        own = {name: arrays[f"{packed['key']}.{name}"] for name in packed["arrays"]}
+        return KINDS[packed["model"]].from_storage(packed["config"], own)
+    if "array" in packed:
+        return arrays[packed["array"]]
+    if "list" in packed:
+        return [unpack(item, arrays) for item in packed["list"]]
+    if "dict" in packed:
+        return {name: unpack(value, arrays) for name, value in packed["dict"].items()}
+    return packed["value"]
 
 
 def write(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarray]) -> Path:

@@ -19,7 +19,7 @@ ReLU       u ≥ 0           ½u²      x + φ(x)/Φ(x)               ½x² + ½
 =========  ==============  =======  ==========================  ======================
 
 The rectified linear unit is the Gaussian unit cut at zero: its most probable value is max(0, x).
-`Groups` sets layers side by side, such as pixels and a label.
+`dbnlib.groups` sets layers side by side, such as pixels and a label, and makes layers by name.
 
 Sources: Welling, Rosen-Zvi, Hinton (2004), exponential family harmoniums; for the rectified unit
 Su, Liao, Chen, Carin (2017), truncated Gaussian graphical models.
@@ -27,7 +27,7 @@ Su, Liao, Chen, Carin (2017), truncated Gaussian graphical models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -35,7 +35,7 @@ from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from dbnlib.checks import NotNormalisableError, check_count, check_range
 
-HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -88,9 +88,19 @@ class Units:
         if np.isfinite(self.low) or np.isfinite(self.high):
             check_range(name, states, self.low, self.high)
 
+    def are_states(self, array: np.ndarray) -> bool:
+        """Whether all rows are states, not means of states; only states have a probability."""
+        return True
+
     def rest_energy(self, states: np.ndarray) -> np.ndarray | float:
         """r(u), summed over the layer: shape (n_examples,), or 0 where there is none."""
         return 0.0
+
+    def log_probability(self, states: np.ndarray, field: np.ndarray) -> np.ndarray:
+        """log p(u | x) = x'u − r(u) − A(x) for all pairs of rows: (n_states, n_fields), in nats."""
+        inner = states @ field.T
+        rest = np.reshape(self.rest_energy(states), (-1, 1))
+        return inner - rest - self.log_normaliser(field)
 
     def log_normaliser(self, field: np.ndarray) -> np.ndarray:
         """A(x), summed over the layer: shape (n_examples,), in nats."""
@@ -137,6 +147,10 @@ class Bernoulli(Units):
         """Rows of binary digits, the last unit being the least significant."""
         numbers = np.arange(start, stop, dtype=np.int64)[:, None]
         return ((numbers >> np.arange(self.n - 1, -1, -1)) & 1).astype(dtype)
+
+    def are_states(self, array: np.ndarray) -> bool:
+        """Whether all values are 0 or 1."""
+        return bool(((array == 0) | (array == 1)).all())
 
     def log_normaliser(self, field: np.ndarray) -> np.ndarray:
         """Σ log(1 + eˣ)."""
@@ -221,6 +235,10 @@ class Softmax(Units):
                 f"{sums.min():g} to {sums.max():g}; pass one-hot rows"
             )
 
+    def are_states(self, array: np.ndarray) -> bool:
+        """Whether each row has a single 1 among zeros."""
+        return bool(((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all())
+
     def log_normaliser(self, field: np.ndarray) -> np.ndarray:
         """log Σ eˣ, with the largest field taken out first."""
         largest = field.max(axis=1)
@@ -275,7 +293,7 @@ class ReLU(Units):
         below = np.log(erfcx(-negative / np.sqrt(2, dtype=field.dtype)))
         # for x > 0: ½x² + log Φ(x) + ½ log 2π; both branches meet at x = 0
         above = 0.5 * positive**2 + log_ndtr(positive) - np.log(np.asarray(0.5, field.dtype))
-        return (below + above).sum(axis=1) + self.n * (0.5 * np.log(np.pi / 2))
+        return (below + above).sum(axis=1) + self.n * (0.5 * math.log(math.pi / 2))
 
     def mean(self, field: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """x + φ(x)/Φ(x), with φ(x)/Φ(x) = √(2/π) / erfcx(−x/√2); it tends to −1/x far below 0."""
@@ -311,126 +329,3 @@ class ReLU(Units):
     def bias_for(self, mean: np.ndarray) -> np.ndarray:
         """The mean itself, near enough for a start."""
         return np.array(mean)
-
-
-class Groups(Units):
-    """Layers side by side, such as `Groups([Bernoulli(784), Softmax(10)])`: pixels and a label."""
-
-    name = "groups"
-
-    def __init__(self, members: Sequence[Units]):
-        self.members = list(members)
-        if not self.members or not all(isinstance(member, Units) for member in self.members):
-            raise TypeError(f"Groups takes a list of layers of units, got {members!r}")
-        super().__init__(sum(member.n for member in self.members))
-        ends = np.cumsum([member.n for member in self.members])
-        self.slices = [
-            slice(end - member.n, end) for member, end in zip(self.members, ends, strict=True)
-        ]
-
-    def __repr__(self) -> str:
-        return f"Groups({self.members!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Groups) and self.members == other.members
-
-    __hash__ = None
-
-    def parts(self, array: np.ndarray) -> list[tuple[Units, np.ndarray]]:
-        """Each member with its columns of `array` (views)."""
-        return [
-            (member, array[:, columns])
-            for member, columns in zip(self.members, self.slices, strict=True)
-        ]
-
-    @property
-    def n_states(self) -> int:
-        """The product of the members' numbers of states."""
-        product = 1
-        for member in self.members:
-            product *= member.n_states
-        return product
-
-    def states(self, start: int, stop: int, dtype: type = np.float64) -> np.ndarray:
-        """Every combination, the last member's states running fastest."""
-        numbers = np.arange(start, stop, dtype=np.int64)
-        columns = []
-        for member in reversed(self.members):
-            numbers, own = np.divmod(numbers, member.n_states)
-            table = member.states(0, member.n_states, dtype)
-            columns.append(table[own])
-        return np.hstack(columns[::-1])
-
-    def check(self, name: str, states: np.ndarray) -> None:
-        """Each member checks its own columns."""
-        for member, part in self.parts(states):
-            member.check(f"{name} ({member!r} columns)", part)
-
-    def rest_energy(self, states: np.ndarray) -> np.ndarray | float:
-        """Sum of the members' rest energies."""
-        return sum(member.rest_energy(part) for member, part in self.parts(states))
-
-    def log_normaliser(self, field: np.ndarray) -> np.ndarray:
-        """Sum of the members' log-normalisers."""
-        return sum(member.log_normaliser(part) for member, part in self.parts(field))
-
-    def mean(self, field: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """The members' means side by side."""
-        if out is None:
-            out = np.empty_like(field)
-        for (member, part), (_, target) in zip(self.parts(field), self.parts(out), strict=True):
-            target[...] = member.mean(part)
-        return out
-
-    def draw(
-        self,
-        field: np.ndarray,
-        mean: np.ndarray,
-        rng: np.random.Generator,
-        out: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """The members' draws side by side."""
-        if out is None:
-            out = np.empty_like(mean)
-        for columns, member in zip(self.slices, self.members, strict=True):
-            out[:, columns] = member.draw(field[:, columns], mean[:, columns], rng)
-        return out
-
-    def bias_for(self, mean: np.ndarray) -> np.ndarray:
-        """The members' biases side by side."""
-        return np.concatenate(
-            [
-                member.bias_for(mean[columns])
-                for member, columns in zip(self.members, self.slices, strict=True)
-            ]
-        )
-
-
-KINDS: dict[str, type[Units]] = {kind.name: kind for kind in (Bernoulli, Gaussian, Softmax, ReLU)}
-
-
-def make_units(kind: str | Units, n: int) -> Units:
-    """A layer of `n` units from its name ('bernoulli', 'gaussian', 'softmax', 'relu').
-
-    A layer that is already made passes through, if it has n units.
-    """
-    if isinstance(kind, Units):
-        if kind.n != n:
-            raise ValueError(f"the layer {kind!r} has {kind.n} units, but the weights want {n}")
-        return kind
-    if kind not in KINDS:
-        raise ValueError(f"units must be one of {', '.join(KINDS)} or a layer, got {kind!r}")
-    return KINDS[kind](n)
-
-
-def describe(units: Units) -> list[tuple[str, int]]:
-    """A layer as plain data, such as [('bernoulli', 784), ('softmax', 10)], for storage."""
-    if isinstance(units, Groups):
-        return [entry for member in units.members for entry in describe(member)]
-    return [(units.name, units.n)]
-
-
-def from_description(description: Sequence[tuple[str, int]]) -> Units:
-    """The layer that `describe` described."""
-    members = [make_units(kind, n) for kind, n in description]
-    return members[0] if len(members) == 1 else Groups(members)

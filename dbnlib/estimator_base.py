@@ -1,0 +1,112 @@
+"""What all estimators share: checked and scaled input, a generator, a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from dbnlib.checks import check_choice
+from dbnlib.dbn import DBN
+from dbnlib.loop import History
+from dbnlib.pretraining import pretrain_dbn
+from dbnlib.scaling import Scaling
+from dbnlib.storage import pack, unpack
+
+
+def generator_from(random_state: Any) -> np.random.Generator:
+    """A generator of our own from what scikit-learn calls a random state.
+
+    None gives fresh entropy, a whole number a fixed seed; a RandomState is drawn from, as
+    scikit-learn's estimators do; a Generator is used as it is.
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None:
+        return np.random.Generator(np.random.SFC64())
+    if not isinstance(random_state, np.random.RandomState):
+        seed = check_random_state(random_state).randint(2**32, size=4, dtype=np.uint64)
+    else:
+        seed = random_state.randint(2**32, size=4, dtype=np.uint64)
+    # SFC64 is numpy's fastest generator
+    return np.random.Generator(np.random.SFC64(seed.tolist()))
+
+
+class Estimator(BaseEstimator):
+    """The base of our estimators: scikit-learn's, with scaling of the input and with files."""
+
+    def _scaled_training_rows(self, X: Any, X_unlabelled: Any = None) -> np.ndarray:
+        """Learn the scaling from all rows given; return them scaled, unlabelled ones last."""
+        check_choice("visible", self.visible, ("bernoulli", "gaussian"))
+        if X_unlabelled is not None:
+            more = validate_data(self, X_unlabelled, dtype=np.float64, reset=False)
+            X = np.vstack([X, more])
+        self.scaling_ = Scaling(self.scaling, self.visible).fit(X)
+        return self._in_range(X)
+
+    def _scaled(self, X: Any) -> np.ndarray:
+        """Rows for a fitted estimator, checked against what it was fitted on, and scaled."""
+        check_is_fitted(self, "scaling_")
+        return self._in_range(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def _in_range(self, X: np.ndarray) -> np.ndarray:
+        if self.scaling is None and self.visible == "bernoulli" and (X.min() < 0 or X.max() > 1):
+            raise ValueError(
+                f"with scaling=None the values of X must lie between 0 and 1, got {X.min():g} to "
+                f"{X.max():g}; choose scaling='feature' or 'global', or visible='gaussian'"
+            )
+        return self.scaling_.transform(X).astype(np.float32)
+
+    def _pretrain(
+        self, v: np.ndarray, rng: np.random.Generator, hidden: Any = "bernoulli"
+    ) -> tuple[DBN, list[History]]:
+        """A DBN of the sizes asked for, trained greedily on v."""
+        settings = {"learning_rate": self.pretraining_rate} if self.pretraining_rate else {}
+        return pretrain_dbn(
+            v,
+            self.hidden_sizes,
+            rng=rng,
+            epochs=self.pretraining_epochs,
+            visible=self.visible,
+            hidden=hidden,
+            momentum=self.pretraining_momentum,
+            weight_decay=self.pretraining_decay,
+            batch_size=self.batch_size,
+            checkpoint=self._checkpoint("pretraining"),
+            progress=self.progress,
+            **settings,
+        )
+
+    def _checkpoint(self, name: str) -> Path | None:
+        """The file or folder of a stage of the fit, inside the folder `checkpoint`."""
+        if self.checkpoint is None:
+            return None
+        folder = Path(self.checkpoint)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+    def to_storage(self) -> tuple[dict, dict[str, np.ndarray]]:
+        """Settings and fitted attributes for `dbnlib.storage`.
+
+        A `random_state` that is no number is left out: a generator belongs to its process.
+        """
+        settings = self.get_params(deep=False)
+        if not isinstance(settings["random_state"], (int, np.integer)):
+            settings["random_state"] = None
+        if settings["checkpoint"] is not None:
+            settings["checkpoint"] = str(settings["checkpoint"])
+        fitted = {n: v for n, v in vars(self).items() if n.endswith("_") and not n.startswith("_")}
+        arrays: dict[str, np.ndarray] = {}
+        return pack({"settings": settings, "fitted": fitted}, arrays), arrays
+
+    @classmethod
+    def from_storage(cls, config: dict, arrays: dict[str, np.ndarray]) -> Self:
+        """The estimator that `to_storage` took apart."""
+        parts = unpack(config, arrays)
+        estimator = cls(**parts["settings"])
+        vars(estimator).update(parts["fitted"])
+        return estimator

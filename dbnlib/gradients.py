@@ -1,0 +1,230 @@
+"""The gradient of an RBM's log-likelihood, and the ways to estimate its negative phase.
+
+For the mean log-likelihood of the data rows,
+
+    ∂/∂W = ⟨vh'⟩_data − ⟨vh'⟩_model
+    ∂/∂b = ⟨v⟩_data − ⟨v⟩_model
+    ∂/∂c = ⟨h⟩_data − ⟨h⟩_model
+
+The positive phase ⟨·⟩_data is easy: h enters by its mean given the data. The negative phase
+⟨·⟩_model is a sum over all states. One class each says what to put in its place:
+
+- `ExactGradient`: the sum itself, for small machines;
+- `CD(k)`: k Gibbs steps from the data;
+- `PCD(k)`: k further Gibbs steps of chains that live as long as the training.
+
+Sources: Hinton (2002); Tieleman (2008); Fischer and Igel (2012), sections 4.1 to 4.3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dbnlib.checks import check_count
+from dbnlib.exact import model_moments
+from dbnlib.rbm import RBM
+
+
+class Gradient(NamedTuple):
+    """The gradient by W, b and c, and the means of v and h in the positive phase.
+
+    The arrays are buffers: the next call overwrites them.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    c: np.ndarray
+    v_data: np.ndarray
+    h_data: np.ndarray
+
+
+class GradientEstimator:
+    """A way to get the gradient: `start` once, then `gradient` for each minibatch."""
+
+    def start(self, rbm: RBM, batch_size: int, rng: np.random.Generator) -> None:
+        """Make what lives as long as the training: buffers, chains."""
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Arrays that a checkpoint must keep."""
+        return {}
+
+    def gradient(
+        self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
+    ) -> Gradient:
+        """`scale` times the gradient of the mean log-likelihood of the rows of v.
+
+        v : array of shape (n_examples, n_visible), taken as it is, unchecked
+        scale : usually the learning rate; multiplying the few rows is cheaper than the gradient
+        """
+        raise NotImplementedError
+
+
+class ExactGradient(GradientEstimator):
+    """The gradient itself, with the model's moments by enumeration (`dbnlib.exact`)."""
+
+    def __repr__(self) -> str:
+        return "ExactGradient()"
+
+    def gradient(
+        self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
+    ) -> Gradient:
+        """See `GradientEstimator.gradient`; `rng` is not used."""
+        h = rbm.hidden.mean(rbm.hidden_field(v))
+        v_data, h_data = v.mean(axis=0), h.mean(axis=0)
+        model = model_moments(rbm)
+        # ⟨vh'⟩_data − ⟨vh'⟩_model, and likewise for v and h
+        W = scale * (v.T @ h / len(v) - model.vh)
+        b = scale * (v_data - model.v)
+        c = scale * (h_data - model.h)
+        return Gradient(W, b, c, v_data, h_data)
+
+
+class CD(GradientEstimator):
+    """Contrastive divergence: the negative phase is where k Gibbs steps from the data lead.
+
+    CD is not the gradient of the likelihood, nor of anything; its bias shrinks as k grows.
+
+    Parameters
+    ----------
+    k : number of Gibbs steps
+    sample_visible : bool
+        True (default) draws the visible states of the chain. False hands on their means, which
+        has less noise and no longer tends to the exact gradient. Hidden states are always drawn,
+        since a mean would carry more than the one bit that a unit has; the last hidden layer
+        always enters by its mean, since a draw would only add noise.
+
+    Sources: Hinton (2002); Hinton (2010), sections 2 and 3.
+    """
+
+    persistent = False
+
+    def __init__(self, k: int = 1, *, sample_visible: bool = True):
+        self.k = check_count("k", k)
+        self.sample_visible = bool(sample_visible)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(k={self.k}, sample_visible={self.sample_visible})"
+
+    def start(self, rbm: RBM, batch_size: int, rng: np.random.Generator) -> None:
+        """Make the buffers for batches of up to `batch_size` rows."""
+        self._make_buffers(rbm, batch_size, batch_size)
+
+    def _make_buffers(self, rbm: RBM, n_data: int, n_chains: int) -> None:
+        n, most, dtype = n_data + n_chains, max(n_data, n_chains), rbm.dtype
+        # Data above, chains below, so that one product serves both phases.
+        self._v = np.empty((n, rbm.n_visible), dtype)
+        self._p = np.empty((n, rbm.n_hidden), dtype)
+        self._h = np.empty((n_chains, rbm.n_hidden), dtype)
+        self._visible_field = np.empty((n_chains, rbm.n_visible), dtype)
+        self._visible_mean = np.empty((n_chains, rbm.n_visible), dtype)
+        self._hidden_field = np.empty((most, rbm.n_hidden), dtype)
+        self._dW = np.empty(rbm.W.shape, dtype)
+
+    def gradient(
+        self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
+    ) -> Gradient:
+        """See `GradientEstimator.gradient`."""
+        n_data = len(v)
+        n_chains = len(self._h) if self.persistent else n_data
+        v_both, p_both = self._v[: n_data + n_chains], self._p[: n_data + n_chains]
+        v0, v1 = v_both[:n_data], v_both[n_data:]
+        p0, p1 = p_both[:n_data], p_both[n_data:]
+        h = self._h[:n_chains]
+
+        # positive phase: p0 = E[h | v0]; the chain starts at h ~ p(h | v0) unless it goes on
+        v0[...] = v
+        x = self._hidden_mean(rbm, v0, out=p0)
+        if not self.persistent:
+            rbm.hidden.draw(x, p0, rng, out=h)
+        # negative phase, k times: v1 ~ p(v | h), p1 = E[h | v1], h ~ p(h | v1)
+        for step in range(self.k):
+            self._next_visible(rbm, h, rng, out=v1)
+            x = self._hidden_mean(rbm, v1, out=p1)
+            if self.persistent or step < self.k - 1:
+                rbm.hidden.draw(x, p1, rng, out=h)
+
+        v_data, h_data = v0.mean(axis=0), p0.mean(axis=0)
+        b = scale * (v_data - v1.mean(axis=0))
+        c = scale * (h_data - p1.mean(axis=0))
+        # scale (⟨vh'⟩_data − ⟨vh'⟩_model) = [v0; v1]' [scale/n p0; −scale/m p1]
+        p0 *= rbm.dtype.type(scale / n_data)
+        p1 *= rbm.dtype.type(-scale / n_chains)
+        np.matmul(v_both.T, p_both, out=self._dW)
+        return Gradient(self._dW, b, c, v_data, h_data)
+
+    def _hidden_mean(self, rbm: RBM, v: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Put E[h | v] into `out` and return the field c + vW."""
+        x = self._hidden_field[: len(v)]
+        np.matmul(v, rbm.W, out=x)
+        x += rbm.c
+        rbm.hidden.mean(x, out=out)
+        return x
+
+    def _next_visible(
+        self, rbm: RBM, h: np.ndarray, rng: np.random.Generator, out: np.ndarray
+    ) -> None:
+        """Put a draw from p(v | h), or its mean, into `out`."""
+        # x = b + hW'
+        x = self._visible_field[: len(h)]
+        np.matmul(h, rbm.W.T, out=x)
+        x += rbm.b
+        if not self.sample_visible:
+            rbm.visible.mean(x, out=out)
+            return
+        mean = rbm.visible.mean(x, out=self._visible_mean[: len(h)])
+        rbm.visible.draw(x, mean, rng, out=out)
+
+
+class PCD(CD):
+    """Persistent CD: chains of their own go on from one gradient to the next.
+
+    While the weights change slowly, the chains stay near the model's distribution, so that the
+    negative phase is less biased than CD's. Too high a rate and the chains fall behind.
+
+    Parameters
+    ----------
+    k : Gibbs steps of each chain for each gradient
+    n_chains : number of chains; as many as a minibatch has rows if not given
+
+    Source: Tieleman (2008); Younes (1989).
+    """
+
+    persistent = True
+
+    def __init__(self, k: int = 1, *, n_chains: int | None = None):
+        super().__init__(k)
+        self.n_chains = n_chains if n_chains is None else check_count("n_chains", n_chains)
+
+    def __repr__(self) -> str:
+        return f"PCD(k={self.k}, n_chains={self.n_chains})"
+
+    def start(self, rbm: RBM, batch_size: int, rng: np.random.Generator) -> None:
+        """Make the buffers, and start the chains from the visible biases alone."""
+        n_chains = self.n_chains or batch_size
+        self._make_buffers(rbm, batch_size, n_chains)
+        v = rbm.visible.sample(np.tile(rbm.b, (n_chains, 1)), rng)
+        self._h[...] = rbm.hidden.sample(rbm.hidden_field(v), rng)
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """The chains' hidden states."""
+        return {"chains": self._h}
+
+
+def enhanced(gradient: Gradient, v_offset: np.ndarray, h_offset: np.ndarray) -> Gradient:
+    """The gradient of the centred machine, v − μ and h − λ in place of v and h, seen from here.
+
+        W° = W − μ c' − b λ'        b° = b − W° λ        c° = c − W°' μ
+
+    where W, b, c on the right are the plain gradients. It is the same for an image and for its
+    negative, which the plain one is not. W is changed in place.
+
+    Source: Melchior, Fischer, Wiskott (2016), section 3.
+    """
+    W = gradient.W
+    W -= np.outer(v_offset, gradient.c)
+    W -= np.outer(gradient.b, h_offset)
+    b = gradient.b - W @ h_offset
+    c = gradient.c - W.T @ v_offset
+    return gradient._replace(b=b, c=c)

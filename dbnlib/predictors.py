@@ -1,0 +1,365 @@
+"""DBN classifier and regressor with scikit-learn's interface: pretrained, then fine-tuned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from dbnlib.checks import check_choice, check_count, check_real
+from dbnlib.estimator_base import Estimator, generator_from
+from dbnlib.finetuning import network_from_dbn
+from dbnlib.loop import History
+from dbnlib.network import Network
+from dbnlib.network_training import train_network
+from dbnlib.optimisers import SGD, Adam, Optimiser
+from dbnlib.scaling import Scaling
+from dbnlib.schedules import linear
+from dbnlib.storage import storable
+
+
+class FineTuned(Estimator):
+    """What classifier and regressor share: settings, pretraining, fine-tuning."""
+
+    def __init__(
+        self,
+        hidden_sizes: tuple[int, ...] = (256, 128),
+        *,
+        visible: str = "bernoulli",
+        pretraining_epochs: Any = 20,
+        pretraining_rate: float | None = None,
+        pretraining_momentum: float = 0.5,
+        pretraining_decay: float = 0.0002,
+        epochs: int = 100,
+        optimiser: str = "sgd",
+        learning_rate: float = 0.1,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        dropout: tuple[float, ...] | None = None,
+        max_norm: float | None = None,
+        batch_size: int = 50,
+        validation_fraction: float = 0.0,
+        patience: int = 10,
+        n_members: int = 1,
+        scaling: str | None = "feature",
+        checkpoint: str | Path | None = None,
+        progress: bool | None = None,
+        random_state: Any = None,
+    ):
+        self.hidden_sizes = hidden_sizes
+        self.visible = visible
+        self.pretraining_epochs = pretraining_epochs
+        self.pretraining_rate = pretraining_rate
+        self.pretraining_momentum = pretraining_momentum
+        self.pretraining_decay = pretraining_decay
+        self.epochs = epochs
+        self.optimiser = optimiser
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.max_norm = max_norm
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.n_members = n_members
+        self.scaling = scaling
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.random_state = random_state
+
+    def _optimiser(self) -> Optimiser:
+        """The optimiser asked for, its rate falling linearly to 0 over the epochs."""
+        check_choice("optimiser", self.optimiser, ("sgd", "adam"))
+        epochs = max(1, check_count("epochs", self.epochs, 0))
+        rate = linear(check_real("learning_rate", self.learning_rate, 0), 0.0, epochs)
+        return SGD(rate, self.momentum) if self.optimiser == "sgd" else Adam(rate)
+
+    def _member(
+        self,
+        number: int,
+        x: np.ndarray,
+        y: np.ndarray,
+        n_outputs: int,
+        output: str,
+        rng: np.random.Generator,
+    ) -> tuple[Network, History]:
+        """One network, from the DBN and a new output layer, by backpropagation.
+
+        If Ctrl-C ended the pretraining, the fit is over: the output layer is that of its start.
+        """
+        network = network_from_dbn(self.dbn_, n_outputs, rng, output=output)
+        if self.pretraining_histories_[-1].interrupted:
+            history = History()
+            history.interrupted = True
+            return network, history
+        classes = y if output == "softmax" else None
+        name = f"fine-tuning {number} of {self.n_members}"
+        held_out = None
+        fraction = check_real("validation_fraction", self.validation_fraction, 0, 0.9)
+        if fraction:
+            seed = int(rng.integers(2**31))
+            x, x_held, y, y_held = train_test_split(
+                x, y, test_size=fraction, stratify=classes, random_state=seed
+            )
+            held_out = (x_held, y_held)
+        history = train_network(
+            network,
+            x,
+            y,
+            epochs=self.epochs,
+            optimiser=self._optimiser(),
+            rng=rng,
+            batch_size=min(check_count("batch_size", self.batch_size), len(x)),
+            weight_decay=self.weight_decay,
+            dropout=self.dropout,
+            max_norm=self.max_norm,
+            held_out=held_out,
+            patience=self.patience if fraction else None,
+            checkpoint=self._checkpoint(f"member_{number}.npz"),
+            progress=self.progress,
+            name=name,
+        )
+        return network, history
+
+    def _mean_prediction(self, X: Any) -> np.ndarray:
+        """The mean of the members' outputs: (n_examples, n_outputs)."""
+        x = self._scaled(X)
+        outputs = [network.predict(x) for network in self.networks_]
+        return outputs[0] if len(outputs) == 1 else np.mean(outputs, axis=0)
+
+
+@storable("dbn_classifier")
+class DBNClassifier(ClassifierMixin, FineTuned):
+    """A classifier that starts as a deep belief network and is fine-tuned by backpropagation.
+
+    Parameters
+    ----------
+    hidden_sizes : number of units of each hidden layer, bottom first
+    visible : 'bernoulli' for values with a lower and an upper end, 'gaussian' for others
+    pretraining_epochs : passes for each layer (a number or one a layer); 0 for a random start
+    pretraining_rate : learning rate; None for 0.1, or 0.001 in layers with Gaussian units
+    pretraining_momentum, pretraining_decay : see `dbnlib.training.train_rbm`
+    epochs : passes of the fine-tuning
+    optimiser : 'sgd' with `momentum`, or 'adam'; the rate falls linearly to 0
+    learning_rate, momentum, weight_decay, dropout, max_norm :
+        see `dbnlib.network_training.train_network`; `dropout` is a pair (input, hidden layers)
+    batch_size : of pretraining and fine-tuning
+    validation_fraction : share of the rows held out to stop early; 0 for no early stopping
+    patience : epochs without improvement on them before it stops
+    n_members : networks to fine-tune from the same DBN; their probabilities are averaged
+    scaling : 'feature' (each column), 'global' (all columns alike, for images), or None
+    checkpoint : folder for checkpoints, by which a killed fit goes on where it stood
+    progress : True, False, or None for a bar only where someone watches
+    random_state : seed, RandomState or Generator
+
+    Attributes
+    ----------
+    classes_ : the labels; any numbers or strings, −1 among them
+    dbn_ : DBN, as pretraining left it
+    networks_ : list of Network, fine-tuned
+    scaling_ : Scaling
+    pretraining_histories_, histories_ : lists of History, one a layer, and one a member
+    """
+
+    def fit(self, X: Any, y: Any, X_unlabelled: Any = None) -> Self:
+        """Pretrain on the rows of X and X_unlabelled, then fine-tune on (X, y).
+
+        Parameters
+        ----------
+        X : array of shape (n_examples, n_features)
+        y : array of shape (n_examples,), at least two classes
+        X_unlabelled : array of shape (n_more, n_features), optional
+            rows without labels, for scaling and pretraining only
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_, y = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class only, {self.classes_[0]!r}; a classifier needs at least two"
+            )
+        n_members = check_count("n_members", self.n_members)
+        v = self._scaled_training_rows(X, X_unlabelled)
+        rng = generator_from(self.random_state)
+        self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng)
+        self.networks_, self.histories_ = [], []
+        x, n_classes = v[: len(y)], len(self.classes_)
+        for number in range(1, n_members + 1):
+            network, history = self._member(number, x, y, n_classes, "softmax", rng)
+            self.networks_.append(network)
+            self.histories_.append(history)
+            if history.interrupted:
+                break
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """p(class | row): (n_examples, n_classes), in the order of `classes_`."""
+        return self._mean_prediction(X)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row: (n_examples,)."""
+        return self.classes_[self._mean_prediction(X).argmax(axis=1)]
+
+
+@storable("dbn_regressor")
+class DBNRegressor(RegressorMixin, FineTuned):
+    """A regressor that starts as a deep belief network, with a predictive spread.
+
+    `n_members` networks start from the same DBN, and each is fine-tuned on its own bootstrap
+    sample of the rows. Their mean is the prediction. Its spread has two parts: how far the members
+    disagree, and the noise of the targets, which is measured on the rows that a member has not
+    seen.
+
+        spread² = variance among members + mean squared out-of-bag residual
+
+    Parameters
+    ----------
+    hidden_sizes, …, random_state : as in `DBNClassifier`
+    n_members : number of networks; with one there is no bootstrap, and no spread
+
+    Attributes
+    ----------
+    dbn_, networks_, scaling_, pretraining_histories_, histories_ : as in `DBNClassifier`
+    target_shape_ : () for one target, (n_targets,) for several
+    target_scaling_ : Scaling of the targets to mean 0 and variance 1
+    noise_ : array of shape (n_targets,), root of the mean squared out-of-bag residual; None with
+        one member
+
+    Source: Breiman (1996), out-of-bag estimation; Lakshminarayanan et al. (2017), ensembles.
+    """
+
+    def __init__(
+        self,
+        hidden_sizes: tuple[int, ...] = (256, 128),
+        *,
+        visible: str = "bernoulli",
+        pretraining_epochs: Any = 20,
+        pretraining_rate: float | None = None,
+        pretraining_momentum: float = 0.5,
+        pretraining_decay: float = 0.0002,
+        epochs: int = 100,
+        optimiser: str = "adam",
+        learning_rate: float = 0.003,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        dropout: tuple[float, ...] | None = None,
+        max_norm: float | None = None,
+        batch_size: int = 50,
+        validation_fraction: float = 0.0,
+        patience: int = 10,
+        n_members: int = 5,
+        scaling: str | None = "feature",
+        checkpoint: str | Path | None = None,
+        progress: bool | None = None,
+        random_state: Any = None,
+    ):
+        super().__init__(
+            hidden_sizes,
+            visible=visible,
+            pretraining_epochs=pretraining_epochs,
+            pretraining_rate=pretraining_rate,
+            pretraining_momentum=pretraining_momentum,
+            pretraining_decay=pretraining_decay,
+            epochs=epochs,
+            optimiser=optimiser,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            dropout=dropout,
+            max_norm=max_norm,
+            batch_size=batch_size,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            n_members=n_members,
+            scaling=scaling,
+            checkpoint=checkpoint,
+            progress=progress,
+            random_state=random_state,
+        )
+
+    def fit(self, X: Any, y: Any, X_unlabelled: Any = None) -> Self:
+        """Pretrain on the rows of X and X_unlabelled, then fine-tune on (X, y).
+
+        Parameters
+        ----------
+        X : array of shape (n_examples, n_features)
+        y : array of shape (n_examples,) or (n_examples, n_targets)
+        X_unlabelled : array of shape (n_more, n_features), optional
+            rows without targets, for scaling and pretraining only
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        y = np.asarray(y, dtype=np.float64)
+        self.target_shape_ = y.shape[1:]
+        y = y.reshape(len(y), -1)
+        n_members = check_count("n_members", self.n_members)
+        v = self._scaled_training_rows(X, X_unlabelled)
+        self.target_scaling_ = Scaling("feature", "gaussian").fit(y)
+        z = self.target_scaling_.transform(y).astype(np.float32)
+        rng = generator_from(self.random_state)
+        self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng)
+        x = v[: len(y)]
+        self.networks_, self.histories_ = [], []
+        outside = []
+        for number in range(1, n_members + 1):
+            rows = rng.integers(len(x), size=len(x)) if n_members > 1 else np.arange(len(x))
+            network, history = self._member(number, x[rows], z[rows], y.shape[1], "identity", rng)
+            self.networks_.append(network)
+            self.histories_.append(history)
+            outside.append(np.setdiff1d(np.arange(len(x)), rows))
+            if history.interrupted:
+                break
+        self.noise_ = self._out_of_bag_noise(x, y, outside) if n_members > 1 else None
+        return self
+
+    def _out_of_bag_noise(
+        self, x: np.ndarray, y: np.ndarray, outside: list[np.ndarray]
+    ) -> np.ndarray:
+        """√ of the mean squared residual, each row predicted by members that have not seen it."""
+        total, count = np.zeros_like(y), np.zeros((len(y), 1))
+        for network, rows in zip(self.networks_, outside, strict=True):
+            if len(rows):
+                total[rows] += self.target_scaling_.inverse_transform(network.predict(x[rows]))
+                count[rows] += 1
+        some = count[:, 0] > 0
+        if not some.any():
+            # a handful of rows, all of them in every bootstrap sample
+            return np.zeros(y.shape[1])
+        residual = y[some] - total[some] / count[some]
+        return np.sqrt(np.square(residual).mean(axis=0))
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """The mean of the members' predictions, in the units of the targets.
+
+        Parameters
+        ----------
+        X : array of shape (n_examples, n_features)
+        return_std : whether to return the predictive spread as well
+
+        Returns
+        -------
+        mean : ndarray of shape (n_examples,) or (n_examples, n_targets)
+        spread : ndarray of the same shape, a standard deviation; only with `return_std`
+
+        Raises
+        ------
+        ValueError
+            if the spread is asked of a single network
+        """
+        x = self._scaled(X)
+        outputs = np.array(
+            [self.target_scaling_.inverse_transform(net.predict(x)) for net in self.networks_]
+        )
+        shape = (len(x), *self.target_shape_)
+        mean = outputs.mean(axis=0).reshape(shape)
+        if not return_std:
+            return mean
+        if self.noise_ is None:
+            raise ValueError("one network has no spread: fit with n_members=5 or more")
+        spread = np.sqrt(outputs.var(axis=0) + np.square(self.noise_))
+        return mean, spread.reshape(shape)

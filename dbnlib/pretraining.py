@@ -1,0 +1,161 @@
+"""Greedy pretraining: one RBM after another, each on what the one below makes of the data.
+
+With v carried up through the finished layers, each new RBM learns the distribution of the layer
+below it. Why that raises a bound on log p(v) is the subject of `dbnlib.bound`.
+
+Source: Hinton, Osindero, Teh (2006), section 4; Bengio et al. (2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dbnlib.checks import check_array, check_choice, check_count, check_generator
+from dbnlib.dbn import DBN
+from dbnlib.groups import make_units
+from dbnlib.loop import History
+from dbnlib.rbm import RBM
+from dbnlib.training import train_rbm
+from dbnlib.units import Gaussian, Units
+
+
+def pretrain_dbn(
+    v: Any,
+    hidden_sizes: Sequence[int],
+    *,
+    rng: np.random.Generator,
+    epochs: int | Sequence[int] = 10,
+    visible: str | Units = "bernoulli",
+    hidden: str | Units | Sequence[str | Units] = "bernoulli",
+    start: str = "random",
+    upward: str = "mean",
+    layer_settings: Sequence[Mapping[str, Any]] | None = None,
+    held_out: Any = None,
+    dtype: type = np.float32,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+    **settings: Any,
+) -> tuple[DBN, list[History]]:
+    """Train a DBN greedily on the rows of v.
+
+    Parameters
+    ----------
+    v : array of shape (n_examples, n_visible)
+    hidden_sizes : number of units of each hidden layer, bottom first
+    epochs : for all layers, or one number a layer
+    visible, hidden : kinds of units; `hidden` for all layers, or one a layer
+    start : 'random', or 'transposed': a layer whose width is that of the layer two below starts as
+        the machine below upside down, biases swapped, which leaves the model as it was
+    upward : 'mean' hands E[h | v] to the next layer, 'sample' a draw made once
+    layer_settings : for each layer, settings of `train_rbm` that differ from the common ones
+    held_out : rows that are only watched; they are carried up with the data
+    dtype : float32 or float64, for parameters and data
+    checkpoint : folder, optional
+        one file a layer, written after each epoch; a killed run goes on where it stood
+    settings : passed on to `train_rbm`: learning_rate, momentum, gradient, batch_size, …
+
+    Returns
+    -------
+    dbn : DBN
+    histories : list of History, one a layer that was trained
+
+    Raises
+    ------
+    DivergenceError
+        which names the layer
+    ValueError, TypeError
+        for input out of range
+
+    Warns
+    -----
+    InterruptedTrainingWarning
+        on Ctrl-C; the layers above the interrupted one are those of their random start
+    """
+    v = check_array("v", v, ndim=2).astype(dtype)
+    held_out = None if held_out is None else check_array("held_out", held_out, ndim=2).astype(dtype)
+    check_generator(rng)
+    check_choice("start", start, ("random", "transposed"))
+    check_choice("upward", upward, ("mean", "sample"))
+    sizes = [check_count("each of hidden_sizes", size) for size in hidden_sizes]
+    if not sizes:
+        raise ValueError("hidden_sizes is empty; a DBN has at least one hidden layer")
+    epochs = _one_per_layer("epochs", epochs, len(sizes))
+    kinds = _one_per_layer("hidden", hidden, len(sizes))
+    extra = _one_per_layer("layer_settings", layer_settings or {}, len(sizes))
+    if checkpoint is not None:
+        Path(checkpoint).mkdir(parents=True, exist_ok=True)
+
+    rbms: list[RBM] = []
+    histories: list[History] = []
+    units = make_units(visible, v.shape[1])
+    interrupted = False
+    for level, (size, kind) in enumerate(zip(sizes, kinds, strict=True), 1):
+        above = make_units(kind, size)
+        rbm = _start(start, rbms, units, above, v, rng, dtype)
+        rbms.append(rbm)
+        units = above
+        if interrupted:
+            continue
+        layer_rng, rng_up = rng.spawn(2)
+        history = train_rbm(
+            rbm,
+            v,
+            epochs=epochs[level - 1],
+            rng=layer_rng,
+            held_out=held_out,
+            checkpoint=None if checkpoint is None else Path(checkpoint) / f"layer_{level}.npz",
+            progress=progress,
+            name=f"layer {level} of {len(sizes)}",
+            **{**_defaults(rbm), **settings, **extra[level - 1]},
+        )
+        histories.append(history)
+        interrupted = history.interrupted
+        if level < len(sizes):
+            v = _carry_up(rbm, v, upward, rng_up)
+            held_out = None if held_out is None else _carry_up(rbm, held_out, upward, rng_up)
+    return DBN(rbms), histories
+
+
+def _one_per_layer(name: str, value: Any, n_layers: int) -> list[Any]:
+    """A list with one entry a layer from such a list, or from one value for all."""
+    if isinstance(value, (str, Units, Mapping)) or not isinstance(value, Sequence):
+        return [value] * n_layers
+    if len(value) != n_layers:
+        raise ValueError(f"{name} has {len(value)} entries for {n_layers} layers")
+    return list(value)
+
+
+def _start(
+    start: str,
+    rbms: list[RBM],
+    units: Units,
+    above: Units,
+    v: np.ndarray,
+    rng: np.random.Generator,
+    dtype: type,
+) -> RBM:
+    """The new layer before training."""
+    if start == "transposed" and rbms and rbms[-1].visible == above:
+        return rbms[-1].transposed()
+    if units.low == 0 and units.high == 1:
+        # Values out of range are reported here, with the name that the caller knows.
+        units.check("v", v)
+    return RBM.random(units.n, above.n, rng, data=v, visible=units, hidden=above, dtype=dtype)
+
+
+def _carry_up(rbm: RBM, v: np.ndarray, upward: str, rng: np.random.Generator) -> np.ndarray:
+    """What the next layer learns from."""
+    return rbm.hidden_mean(v) if upward == "mean" else rbm.sample_hidden(v, rng)
+
+
+def _defaults(rbm: RBM) -> dict[str, Any]:
+    """Rates that suit the units: Gaussian and ReLU layers need far smaller ones."""
+    unbounded = any(
+        isinstance(units, Gaussian) or not np.isfinite(units.high)
+        for units in (rbm.visible, rbm.hidden)
+    )
+    return {"learning_rate": 0.001} if unbounded else {}
