@@ -1,0 +1,101 @@
+"""Energy models, restricted Boltzmann machines and deep belief networks, in plain NumPy.
+
+    from dbnlib import RBM, DBN, Network, DBNClassifier, load, save
+
+The models, the exact quantities and the training load at once; the estimators (which need
+scikit-learn), the data sets and the plots load when they are first asked for. Each module is one
+idea: see `dbnlib.units`, `rbm`, `exact`, `gradients`, `training`, `dbn`, `bound`, `network`.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    raise ImportError(
+        "dbnlib runs on Python 3.11 to 3.13, and this is Python "
+        f"{sys.version_info.major}.{sys.version_info.minor}; start it with one of those"
+    )
+
+from dbnlib.boltzmann import BoltzmannMachine
+from dbnlib.bound import estimate_bound, exact_bound, exact_log_likelihood
+from dbnlib.checks import DataError, DivergenceError, NotNormalisableError, StorageError
+from dbnlib.dbn import DBN
+from dbnlib.exact import log_likelihood, log_partition, pseudo_log_likelihood
+from dbnlib.gradients import CD, PCD, ExactGradient
+from dbnlib.groups import Groups
+from dbnlib.loop import History, InterruptedTrainingWarning
+from dbnlib.network import Network
+from dbnlib.network_training import train_network
+from dbnlib.optimisers import SGD, Adam
+from dbnlib.pretraining import pretrain_dbn
+from dbnlib.rbm import RBM
+from dbnlib.storage import save
+from dbnlib.training import train_rbm
+from dbnlib.units import Bernoulli, Gaussian, ReLU, Softmax
+
+__version__ = "0.1.0"
+
+#: names that load on first use, and where they live
+_LAZY = {
+    "DBNAutoencoder": "dbnlib.estimators",
+    "DBNClassifier": "dbnlib.estimators",
+    "DBNRegressor": "dbnlib.estimators",
+    "DBNTransformer": "dbnlib.estimators",
+    "RBMTransformer": "dbnlib.estimators",
+    "data": "dbnlib.data",
+    "estimators": "dbnlib.estimators",
+    "plots": "dbnlib.plots",
+}
+
+__all__ = [
+    "CD",
+    "DBN",
+    "PCD",
+    "RBM",
+    "SGD",
+    "Adam",
+    "Bernoulli",
+    "BoltzmannMachine",
+    "DataError",
+    "DivergenceError",
+    "ExactGradient",
+    "Gaussian",
+    "Groups",
+    "History",
+    "InterruptedTrainingWarning",
+    "Network",
+    "NotNormalisableError",
+    "ReLU",
+    "Softmax",
+    "StorageError",
+    "estimate_bound",
+    "exact_bound",
+    "exact_log_likelihood",
+    "load",
+    "log_likelihood",
+    "log_partition",
+    "pretrain_dbn",
+    "pseudo_log_likelihood",
+    "save",
+    "train_network",
+    "train_rbm",
+    *_LAZY,
+]
+
+
+def load(path: Any) -> Any:
+    """Read a model or a fitted estimator from a file that `save` wrote; see `dbnlib.storage`."""
+    from dbnlib import storage
+
+    if storage.read(path)[0] not in storage.KINDS:
+        # it may be an estimator, whose classes are known only once their module is loaded
+        import_module("dbnlib.estimators")
+    return storage.load(path)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"dbnlib has no {name!r}; it has {', '.join(__all__)}")
+    module = import_module(_LAZY[name])
+    return module if _LAZY[name] == f"dbnlib.{name}" else getattr(module, name)

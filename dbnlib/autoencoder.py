@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from dbnlib.checks import check_array, check_choice, check_count, check_real
-from dbnlib.estimator_base import Estimator, generator_from
+from dbnlib.estimator_base import FeatureLearner, generator_from
 from dbnlib.finetuning import autoencoder_from_dbn
 from dbnlib.network import Network
 from dbnlib.network_training import train_network
@@ -20,7 +19,7 @@ from dbnlib.storage import storable
 
 
 @storable("dbn_autoencoder")
-class DBNAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class DBNAutoencoder(FeatureLearner):
     """Codes that a row can be rebuilt from: pretrained layer by layer, then trained as a whole.
 
     Parameters

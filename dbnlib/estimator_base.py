@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -110,3 +110,12 @@ class Estimator(BaseEstimator):
         estimator = cls(**parts["settings"])
         vars(estimator).update(parts["fitted"])
         return estimator
+
+
+class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """The base of our transformers, whose features are float32 whatever goes in."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -90,10 +90,12 @@ class CD(GradientEstimator):
     ----------
     k : number of Gibbs steps
     sample_visible : bool
-        True (default) draws the visible states of the chain. False hands on their means, which
-        has less noise and no longer tends to the exact gradient. Hidden states are always drawn,
-        since a mean would carry more than the one bit that a unit has; the last hidden layer
-        always enters by its mean, since a draw would only add noise.
+        True (default) draws the visible states of the chain, as the model wants it where the data
+        are states too. False hands on their means: right for grey pixels, which are means
+        themselves. Against grey data, draws of 0 and 1 look more varied than any image, and the
+        weights shrink from it (see `cd_for`). Hidden states are always drawn, since a mean would
+        carry more than the one bit that a unit has; the last hidden layer always enters by its
+        mean, since a draw would only add noise.
 
     Sources: Hinton (2002); Hinton (2010), sections 2 and 3.
     """
@@ -175,6 +177,15 @@ class CD(GradientEstimator):
             return
         mean = rbm.visible.mean(x, out=self._visible_mean[: len(h)])
         rbm.visible.draw(x, mean, rng, out=out)
+
+
+def cd_for(rbm: RBM, v: np.ndarray, k: int = 1) -> CD:
+    """CD-k with draws of the visible units where the rows of v are states, with means elsewhere.
+
+    Grey rows are means of states. The negative phase must then be made of means as well, or the
+    two phases differ in the variance of single pixels before they differ in anything learned.
+    """
+    return CD(k, sample_visible=rbm.visible.are_states(v))
 
 
 class PCD(CD):

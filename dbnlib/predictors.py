@@ -204,7 +204,8 @@ class DBNClassifier(ClassifierMixin, FineTuned):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row: (n_examples,)."""
-        return self.classes_[self._mean_prediction(X).argmax(axis=1)]
+        most_probable = self._mean_prediction(X).argmax(axis=1)
+        return self.classes_[most_probable]
 
 
 @storable("dbn_regressor")
@@ -282,6 +283,11 @@ class DBNRegressor(RegressorMixin, FineTuned):
             progress=progress,
             random_state=random_state,
         )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def fit(self, X: Any, y: Any, X_unlabelled: Any = None) -> Self:
         """Pretrain on the rows of X and X_unlabelled, then fine-tune on (X, y).

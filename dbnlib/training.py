@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dbnlib.checks import check_count, check_generator, check_real
-from dbnlib.gradients import CD, GradientEstimator, enhanced
+from dbnlib.gradients import GradientEstimator, cd_for, enhanced
 from dbnlib.loop import History, Job, checksum, run_epochs
 from dbnlib.monitors import Monitor, make_monitors
 from dbnlib.rbm import RBM
@@ -146,7 +146,8 @@ def train_rbm(
     v : array of shape (n_examples, n_visible)
         values between 0 and 1 count as probabilities where the visible units are Bernoulli
     epochs : number of passes over the rows
-    gradient : the estimator of the gradient, `CD(1)` by default; see `dbnlib.gradients`
+    gradient : the estimator of the gradient; by default CD-1, with draws of the visible units where
+        the rows are zeros and ones, and with means where they are grey; see `dbnlib.gradients`
     learning_rate, momentum : numbers, or functions of the epoch; see `dbnlib.schedules`
     weight_decay : factor of the penalty ½‖W‖²; biases are not decayed
     sparsity : target for each hidden unit's mean activity, none by default
@@ -180,7 +181,7 @@ def train_rbm(
             raise ValueError("a sparsity target has no meaning for Gaussian hidden units")
         sparsity = check_real("sparsity", sparsity, 0, 1)
     batch_size = min(check_count("batch_size", batch_size), len(v))
-    gradient = CD(1) if gradient is None else gradient
+    gradient = cd_for(rbm, v) if gradient is None else gradient
     if not isinstance(gradient, GradientEstimator):
         raise TypeError(f"gradient must be CD(k), PCD(k) or ExactGradient(), got {gradient!r}")
     job = RBMJob(

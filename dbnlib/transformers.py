@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from dbnlib.checks import check_array, check_count
-from dbnlib.estimator_base import Estimator, generator_from
-from dbnlib.gradients import CD, PCD
+from dbnlib.estimator_base import FeatureLearner, generator_from
+from dbnlib.gradients import PCD, cd_for
 from dbnlib.rbm import RBM
 from dbnlib.sampling import run_chain
 from dbnlib.storage import storable
@@ -19,7 +18,7 @@ from dbnlib.training import train_rbm
 
 
 @storable("rbm_transformer")
-class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class RBMTransformer(FeatureLearner):
     """Features E[h | v] of a restricted Boltzmann machine, after scaling.
 
     Parameters
@@ -95,7 +94,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             v,
             epochs=self.epochs,
             rng=rng,
-            gradient=PCD(self.k) if self.persistent else CD(self.k),
+            gradient=PCD(self.k) if self.persistent else cd_for(rbm, v, self.k),
             learning_rate=self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
@@ -138,7 +137,7 @@ class RBMTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
 
 @storable("dbn_transformer")
-class DBNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class DBNTransformer(FeatureLearner):
     """Features of a deep belief network: the means of its top layer, after scaling.
 
     Parameters

@@ -145,6 +145,13 @@ def test_rates_and_momenta_follow_the_epoch():
     np.testing.assert_allclose(theta, -2)
 
 
+@pytest.mark.parametrize("make", [lambda: SGD(0.1), lambda: Adam(0.1)])
+def test_steps_are_counted(make):
+    optimiser = make()
+    run(optimiser, lambda theta: theta, 1.0, 3)
+    assert optimiser.memory()["steps"] == 3
+
+
 def test_starting_again_forgets_the_velocities():
     theta, optimiser = np.zeros(1), SGD(0.1, 0.9)
     optimiser.start([theta])
