@@ -114,7 +114,8 @@ class DBNAutoencoder(FeatureLearner):
 
     def transform(self, X: Any) -> np.ndarray:
         """The code of each row: (n_examples, hidden_sizes[-1]), float32."""
-        return self.encoder_.predict(self._scaled(X))
+        v = self._scaled(X)
+        return self.encoder_.predict(v)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows rebuilt from codes, in the units of the training data."""
@@ -124,6 +125,6 @@ class DBNAutoencoder(FeatureLearner):
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Each row through code and back: (n_examples, n_features)."""
-        return self.scaling_.inverse_transform(
-            self.decoder_.predict(self.encoder_.predict(self._scaled(X)))
-        )
+        v = self._scaled(X)
+        rebuilt = self.decoder_.predict(self.encoder_.predict(v))
+        return self.scaling_.inverse_transform(rebuilt)

@@ -112,7 +112,8 @@ class RBMTransformer(FeatureLearner):
 
     def transform(self, X: Any) -> np.ndarray:
         """E[h | v] for each row: (n_examples, n_components), float32."""
-        return self.rbm_.hidden_mean(self._scaled(X))
+        v = self._scaled(X)
+        return self.rbm_.hidden_mean(v)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """E[v | h] for rows of hidden means, in the units of the training data."""
@@ -122,7 +123,8 @@ class RBMTransformer(FeatureLearner):
 
     def free_energy(self, X: Any) -> np.ndarray:
         """F(v) of each row, in nats: the higher, the less the row is like the training rows."""
-        return self.rbm_.free_energy(self._scaled(X))
+        v = self._scaled(X)
+        return self.rbm_.free_energy(v)
 
     def sample(
         self, n_samples: int, *, n_steps: int = 1000, random_state: Any = None
@@ -196,7 +198,8 @@ class DBNTransformer(FeatureLearner):
 
     def transform(self, X: Any) -> np.ndarray:
         """E[hᴸ | …] for each row: (n_examples, width of the top layer), float32."""
-        return self.dbn_.up(self._scaled(X))[-1]
+        v = self._scaled(X)
+        return self.dbn_.up(v)[-1]
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows of top-layer means carried down to the visible units, in the units of the data."""
@@ -205,7 +208,8 @@ class DBNTransformer(FeatureLearner):
 
     def reconstruct(self, X: Any, *, depth: int | None = None) -> np.ndarray:
         """Each row carried up to layer `depth` (the top by default) and down again."""
-        return self.scaling_.inverse_transform(self.dbn_.reconstruct(self._scaled(X), depth=depth))
+        v = self._scaled(X)
+        return self.scaling_.inverse_transform(self.dbn_.reconstruct(v, depth=depth))
 
     def sample(
         self, n_samples: int, *, n_steps: int = 1000, random_state: Any = None

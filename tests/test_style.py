@@ -24,7 +24,7 @@ FLOORS = {
     "5": "monitors training boltzmann_training layers losses finite_differences optimisers",
     "6": "dbn pretraining network backpropagation network_training finetuning",
     "7": "bound likelihood",
-    "8": "estimator_base transformers predictors autoencoder estimators",
+    "8": "estimator_base transformers predictor_base predictors autoencoder estimators",
     # Beside the house: they may look at all floors, and none of these looks at them.
     "side": "idx patterns data plots widgets",
 }

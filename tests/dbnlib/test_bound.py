@@ -153,7 +153,9 @@ def test_the_standard_error_of_the_mean_is_honest(dbn):
 def test_importance_weights_average_to_the_likelihood(dbn, rng):
     v = all_states(4)
     w = np.exp(log_weights(dbn, v, 4000, rng, top_log_z=log_partition(dbn.top)))
-    error = (w.mean(axis=0) - np.exp(exact_log_likelihood(dbn, v))) / (w.std(axis=0) / np.sqrt(4000))
+    error = (w.mean(axis=0) - np.exp(exact_log_likelihood(dbn, v))) / (
+        w.std(axis=0) / np.sqrt(4000)
+    )
     assert abs(error).max() < 5
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarn
         RBMTransformer(16, epochs=5),
         DBNTransformer(**SMALL),
         DBNClassifier(**SMALL, epochs=30),
-        DBNRegressor(**SMALL, epochs=60, n_members=2),
+        DBNRegressor(**SMALL, epochs=150, n_members=2),
         DBNAutoencoder(**SMALL, epochs=10),
     ]
 )

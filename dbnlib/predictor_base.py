@@ -1,0 +1,129 @@
+"""What classifier and regressor share: settings, pretraining, fine-tuning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from dbnlib.checks import check_choice, check_count, check_real
+from dbnlib.estimator_base import Estimator
+from dbnlib.finetuning import network_from_dbn
+from dbnlib.loop import History
+from dbnlib.network import Network
+from dbnlib.network_training import train_network
+from dbnlib.optimisers import SGD, Adam, Optimiser
+from dbnlib.schedules import linear
+
+
+class FineTuned(Estimator):
+    """An estimator that starts as a DBN and is fine-tuned by backpropagation."""
+
+    def __init__(
+        self,
+        hidden_sizes: tuple[int, ...] = (256, 128),
+        *,
+        visible: str = "bernoulli",
+        pretraining_epochs: Any = 20,
+        pretraining_rate: float | None = None,
+        pretraining_momentum: float = 0.5,
+        pretraining_decay: float = 0.0002,
+        epochs: int = 100,
+        optimiser: str = "sgd",
+        learning_rate: float = 0.1,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        dropout: tuple[float, ...] | None = None,
+        max_norm: float | None = None,
+        batch_size: int = 50,
+        validation_fraction: float = 0.0,
+        patience: int = 10,
+        n_members: int = 1,
+        scaling: str | None = "feature",
+        checkpoint: str | Path | None = None,
+        progress: bool | None = None,
+        random_state: Any = None,
+    ):
+        self.hidden_sizes = hidden_sizes
+        self.visible = visible
+        self.pretraining_epochs = pretraining_epochs
+        self.pretraining_rate = pretraining_rate
+        self.pretraining_momentum = pretraining_momentum
+        self.pretraining_decay = pretraining_decay
+        self.epochs = epochs
+        self.optimiser = optimiser
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.max_norm = max_norm
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.n_members = n_members
+        self.scaling = scaling
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.random_state = random_state
+
+    def _optimiser(self) -> Optimiser:
+        """The optimiser asked for, its rate falling linearly to 0 over the epochs."""
+        check_choice("optimiser", self.optimiser, ("sgd", "adam"))
+        epochs = max(1, check_count("epochs", self.epochs, 0))
+        rate = linear(check_real("learning_rate", self.learning_rate, 0), 0.0, epochs)
+        return SGD(rate, self.momentum) if self.optimiser == "sgd" else Adam(rate)
+
+    def _member(
+        self,
+        number: int,
+        x: np.ndarray,
+        y: np.ndarray,
+        n_outputs: int,
+        output: str,
+        rng: np.random.Generator,
+    ) -> tuple[Network, History]:
+        """One network, from the DBN and a new output layer, by backpropagation.
+
+        If Ctrl-C ended the pretraining, the fit is over: the output layer is that of its start.
+        """
+        network = network_from_dbn(self.dbn_, n_outputs, rng, output=output)
+        if self.pretraining_histories_[-1].interrupted:
+            history = History()
+            history.interrupted = True
+            return network, history
+        classes = y if output == "softmax" else None
+        name = f"fine-tuning {number} of {self.n_members}"
+        held_out = None
+        fraction = check_real("validation_fraction", self.validation_fraction, 0, 0.9)
+        if fraction:
+            seed = int(rng.integers(2**31))
+            x, x_held, y, y_held = train_test_split(
+                x, y, test_size=fraction, stratify=classes, random_state=seed
+            )
+            held_out = (x_held, y_held)
+        history = train_network(
+            network,
+            x,
+            y,
+            epochs=self.epochs,
+            optimiser=self._optimiser(),
+            rng=rng,
+            batch_size=min(check_count("batch_size", self.batch_size), len(x)),
+            weight_decay=self.weight_decay,
+            dropout=self.dropout,
+            max_norm=self.max_norm,
+            held_out=held_out,
+            patience=self.patience if fraction else None,
+            checkpoint=self._checkpoint(f"member_{number}.npz"),
+            progress=self.progress,
+            name=name,
+        )
+        return network, history
+
+    def _mean_prediction(self, X: Any) -> np.ndarray:
+        """The mean of the members' outputs: (n_examples, n_outputs)."""
+        x = self._scaled(X)
+        outputs = [network.predict(x) for network in self.networks_]
+        return outputs[0] if len(outputs) == 1 else np.mean(outputs, axis=0)
