@@ -63,6 +63,17 @@ examples:
                                    paths given to pytest replace the usual ones
 """,
     ),
+    "build": (
+        "run the course's notebooks and store their outputs (for those who write them)",
+        """\
+Run notebooks in place and store what their cells print and draw, in a form that differs only where
+the outputs do. `course test` compares each output with what is stored here.
+
+examples:
+  course build                     all notebooks
+  course build 00 03               those whose names begin so
+""",
+    ),
     "demo": (
         "train a deep belief network and save figures, without a screen",
         """\
@@ -177,6 +188,9 @@ def make_parser() -> Parser:
         help="processes at once; 0 runs all in one (default: one a core, at most 4)",
     )
 
+    build = add("build", run_build)
+    build.add_argument("names", nargs="*", metavar="NAME", help="how a notebook's name begins")
+
     demo = add("demo", run_demo)
     demo.add_argument(
         "--out",
@@ -242,6 +256,13 @@ def run_test(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         extra=arguments.extra,
     )
+
+
+def run_build(arguments: argparse.Namespace) -> int:
+    """`course build`."""
+    from exercises import build
+
+    return build.run(arguments.names)
 
 
 def run_demo(arguments: argparse.Namespace) -> int | None:

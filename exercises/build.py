@@ -1,0 +1,107 @@
+"""`course build`: run the course's notebooks and store their outputs, so that nbval can compare."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from dbnlib.progress import bar
+from exercises.common import ROOT, CourseError, UsageError, kernel_environment, names
+
+#: seconds that one cell may take
+CELL_SECONDS = 300
+
+
+def run(chosen: Sequence[str] = (), *, root: Path = ROOT) -> int:
+    """Execute notebooks in place; returns the exit code 0.
+
+    Parameters
+    ----------
+    chosen : beginnings of notebooks' names, such as '00'; all notebooks by default
+
+    Raises
+    ------
+    UsageError
+        for a name that no notebook begins with
+    CourseError
+        when a cell fails; the notebook is left as it was
+    """
+    available = names(root, "notebooks/*.ipynb")
+    for word in chosen:
+        if not any(Path(path).name.startswith(word) for path in available):
+            raise UsageError(f"no notebook's name begins with {word!r}; there are {available}")
+    paths = [p for p in available if not chosen or Path(p).name.startswith(tuple(chosen))]
+    with bar(len(paths), "notebooks", "notebook") as shown:
+        for path in paths:
+            shown.set_postfix_str(Path(path).stem)
+            changed = build(root / path)
+            print(f"{path}: {'outputs changed' if changed else 'as it was'}", flush=True)
+            shown.update(1)
+    return 0
+
+
+def build(path: Path) -> bool:
+    """Execute one notebook, store it if anything changed, and say whether it did."""
+    before = path.read_text(encoding="utf-8")
+    notebook = nbformat.reads(before, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+    )
+    # The bars that a reader sees while a model trains have no place in stored outputs.
+    variables = kernel_environment() | {"TQDM_DISABLE": "1"}
+    old = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise CourseError(f"{path.name} failed and was left as it was:\n{error}") from None
+    finally:
+        os.environ.clear()
+        os.environ.update(old)
+    tidy(notebook)
+    after = nbformat.writes(notebook) + "\n"
+    if after == before:
+        return False
+    beside = path.with_suffix(".part")
+    beside.write_text(after, encoding="utf-8")
+    os.replace(beside, path)
+    return True
+
+
+def tidy(notebook: Any) -> None:
+    """Take out what differs from run to run and says nothing: versions, states, split streams."""
+    notebook.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = joined(cell.outputs)
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """Outputs in which neighbouring pieces of one stream are a single piece."""
+    result: list[Any] = []
+    for output in outputs:
+        last = result[-1] if result else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            result.append(output)
+    return result
