@@ -166,8 +166,10 @@ def run_epochs(
     batch_size = check_count("batch_size", batch_size)
     check_generator(rng)
     history = History()
-    if checkpoint is not None and Path(checkpoint).exists():
-        resume(checkpoint, job, batch_size, history, rng)
+    if checkpoint is not None:
+        fingerprint(job, batch_size)  # complains before the first epoch, not after it
+        if Path(checkpoint).exists():
+            resume(checkpoint, job, batch_size, history, rng)
     n_batches = -(-job.n_rows // batch_size)
     with bar(epochs * n_batches, job.name, "batch", show=progress) as shown:
         shown.update(len(history) * n_batches)
@@ -222,7 +224,15 @@ def put_back(saved: dict[str, np.ndarray], live: dict[str, np.ndarray]) -> None:
 def fingerprint(job: Job, batch_size: int) -> str:
     """The settings that a checkpoint and the run that reads it must share, as sorted JSON."""
     settings = {"name": job.name, "n_rows": job.n_rows, "batch_size": batch_size}
-    return json.dumps(settings | job.settings(), sort_keys=True)
+    settings |= job.settings()
+    unstable = [name for name, value in settings.items() if " at 0x" in str(value)]
+    if unstable:
+        raise ValueError(
+            f"{', '.join(unstable)}: {settings[unstable[0]]} is named otherwise in each run, so "
+            "that a checkpoint could not know it again; use one of dbnlib.schedules, or give yours "
+            "a __repr__"
+        )
+    return json.dumps(settings, sort_keys=True)
 
 
 def write_checkpoint(

@@ -103,11 +103,6 @@ def train_network(
         gradient_norms=gradient_norms,
     )
     job.name = name
-    if checkpoint is not None and " at 0x" in repr(optimiser):
-        raise ValueError(
-            f"{optimiser!r} has a schedule whose repr is another in each run, so that a checkpoint "
-            "could not know it again; use one of dbnlib.schedules, or give yours a __repr__"
-        )
     history = run_epochs(
         job,
         epochs=epochs,
