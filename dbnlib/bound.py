@@ -11,7 +11,7 @@ by Jensen's inequality for the concave logarithm. Here q is the recognition pass
 with the top layer summed out: G is the free energy of the top RBM's visible side, Z its partition
 function. With one hidden layer nothing is left to guess, and the bound is log p(v) itself.
 
-Source: Hinton, Osindero, Teh (2006), appendix A; Salakhutdinov and Murray (2008), section 3.
+Source: Hinton, Osindero, Teh (2006), section 4; Salakhutdinov and Murray (2008).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scipy.special import logsumexp
 
 from dbnlib.checks import NotNormalisableError, check_count, check_generator
 from dbnlib.dbn import DBN
-from dbnlib.exact import in_float64, log_partition
+from dbnlib.exact import CHUNK_NUMBERS, in_float64, log_partition
 
 #: number of pairs of states of neighbouring layers that a table may hold
 MAX_PAIRS = 2**24
@@ -103,7 +103,9 @@ def _from_the_top(
             )
     log_z = log_partition(top, progress=False) if top_log_z is None else top_log_z
     layers = [v] + [rbm.visible.states(0, rbm.visible.n_states) for rbm in dbn.rbms[1:]]
-    value = -top.free_energy(layers[-1]) - log_z
+    rows = max(1, CHUNK_NUMBERS // max(top.W.shape))
+    starts = range(0, len(layers[-1]), rows)
+    value = np.concatenate([-top.free_energy(layers[-1][i : i + rows]) for i in starts]) - log_z
     for level in range(dbn.n_layers - 2, -1, -1):
         down, up = in_float64(dbn.rbms[level]), in_float64(dbn.recognition[level])
         below, above = layers[level], layers[level + 1]

@@ -213,7 +213,7 @@ class DBN:
         -------
         ndarray of shape (n_samples, n_visible)
 
-        Source: Hinton, Osindero, Teh (2006), section 6.
+        Source: Hinton, Osindero, Teh (2006), "Looking into the Mind of a Neural Network".
         """
         n_samples = check_count("n_samples", n_samples)
         check_generator(rng)

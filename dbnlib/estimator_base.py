@@ -28,10 +28,7 @@ def generator_from(random_state: Any) -> np.random.Generator:
         return random_state
     if random_state is None:
         return np.random.Generator(np.random.SFC64())
-    if not isinstance(random_state, np.random.RandomState):
-        seed = check_random_state(random_state).randint(2**32, size=4, dtype=np.uint64)
-    else:
-        seed = random_state.randint(2**32, size=4, dtype=np.uint64)
+    seed = check_random_state(random_state).randint(2**32, size=4, dtype=np.uint64)
     # SFC64 is numpy's fastest generator
     return np.random.Generator(np.random.SFC64(seed.tolist()))
 
@@ -62,10 +59,11 @@ class Estimator(BaseEstimator):
         return self.scaling_.transform(X).astype(np.float32)
 
     def _pretrain(
-        self, v: np.ndarray, rng: np.random.Generator, hidden: Any = "bernoulli"
+        self, v: np.ndarray, rng: np.random.Generator, hidden: Any
     ) -> tuple[DBN, list[History]]:
         """A DBN of the sizes asked for, trained greedily on v."""
-        settings = {"learning_rate": self.pretraining_rate} if self.pretraining_rate else {}
+        rate = self.pretraining_rate
+        settings = {} if rate is None else {"learning_rate": rate}
         return pretrain_dbn(
             v,
             self.hidden_sizes,
@@ -100,6 +98,9 @@ class Estimator(BaseEstimator):
         if settings["checkpoint"] is not None:
             settings["checkpoint"] = str(settings["checkpoint"])
         fitted = {n: v for n, v in vars(self).items() if n.endswith("_") and not n.startswith("_")}
+        if "feature_names_in_" in fitted:
+            # scikit-learn keeps them as Python objects
+            fitted["feature_names_in_"] = fitted["feature_names_in_"].astype(str)
         arrays: dict[str, np.ndarray] = {}
         return pack({"settings": settings, "fitted": fitted}, arrays), arrays
 
@@ -109,6 +110,8 @@ class Estimator(BaseEstimator):
         parts = unpack(config, arrays)
         estimator = cls(**parts["settings"])
         vars(estimator).update(parts["fitted"])
+        if "feature_names_in_" in parts["fitted"]:
+            estimator.feature_names_in_ = estimator.feature_names_in_.astype(object)
         return estimator
 
 

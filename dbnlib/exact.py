@@ -20,8 +20,8 @@ from dbnlib.units import Bernoulli, Units, softplus
 
 #: more states than this are refused; 2²⁵ take minutes
 MAX_STATES = 2**25
-#: numbers in the largest array of a chunk: 32 MB in float64
-CHUNK_NUMBERS = 2**22
+#: numbers in the largest array of a chunk: 2 MB in float64, which a CPU's cache holds
+CHUNK_NUMBERS = 2**18
 
 
 class Moments(NamedTuple):
@@ -78,7 +78,7 @@ def log_partition(rbm: RBM, *, progress: bool | None = None) -> float:
 
     Raises NotNormalisableError for more than 2²⁵ states, or where Z is infinite.
 
-    Source: Salakhutdinov and Murray (2008), section 2.1.
+    Source: Salakhutdinov and Murray (2008).
     """
     side = smaller_side(rbm)
     rbm = in_float64(rbm)
@@ -122,7 +122,12 @@ def log_likelihood(rbm: RBM, v: Any, *, log_z: float | None = None) -> np.ndarra
 
 
 def visible_distribution(rbm: RBM) -> np.ndarray:
-    """p(v) for every v, in the order of `rbm.visible.states`: shape (n_states,), float64."""
+    """p(v) for every v, in the order of `rbm.visible.states`: shape (n_states,), float64.
+
+    Raises NotNormalisableError for more than 2²⁵ visible states.
+    """
+    if rbm.visible.n_states > MAX_STATES:
+        raise NotNormalisableError(f"{rbm.visible!r} has too many states to list; at most 2^25")
     rbm = in_float64(rbm)
     states = rbm.visible.states(0, rbm.visible.n_states)
     log_p = -rbm.free_energy(states)

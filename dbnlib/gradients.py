@@ -13,7 +13,7 @@ The positive phase ⟨·⟩_data is easy: h enters by its mean given the data. T
 - `CD(k)`: k Gibbs steps from the data;
 - `PCD(k)`: k further Gibbs steps of chains that live as long as the training.
 
-Sources: Hinton (2002); Tieleman (2008); Fischer and Igel (2012), sections 4.1 to 4.3.
+Sources: Hinton (2002); Tieleman (2008); Fischer and Igel (2012).
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class PCD(CD):
         return {"chains": self._h}
 
 
-def enhanced(gradient: Gradient, v_offset: np.ndarray, h_offset: np.ndarray) -> Gradient:
+def centred_gradient(gradient: Gradient, v_offset: np.ndarray, h_offset: np.ndarray) -> Gradient:
     """The gradient of the centred machine, v − μ and h − λ in place of v and h, seen from here.
 
         W° = W − μ c' − b λ'        b° = b − W° λ        c° = c − W°' μ
@@ -231,7 +231,7 @@ def enhanced(gradient: Gradient, v_offset: np.ndarray, h_offset: np.ndarray) -> 
     where W, b, c on the right are the plain gradients. It is the same for an image and for its
     negative, which the plain one is not. W is changed in place.
 
-    Source: Melchior, Fischer, Wiskott (2016), section 3.
+    μ and λ are running means of v and h under the data. Source: Melchior, Fischer, Wiskott (2016).
     """
     W = gradient.W
     W -= np.outer(v_offset, gradient.c)

@@ -19,6 +19,8 @@ class Groups(Units):
         if not self.members or not all(isinstance(member, Units) for member in self.members):
             raise TypeError(f"Groups takes a list of layers of units, got {members!r}")
         super().__init__(sum(member.n for member in self.members))
+        self.low = min(member.low for member in self.members)
+        self.high = max(member.high for member in self.members)
         ends = np.cumsum([member.n for member in self.members])
         self.slices = [
             slice(end - member.n, end) for member, end in zip(self.members, ends, strict=True)
@@ -47,14 +49,12 @@ class Groups(Units):
             product *= member.n_states
         return product
 
-    def states(self, start: int, stop: int, dtype: type = np.float64) -> np.ndarray:
+    def numbered(self, numbers: np.ndarray, dtype: type = np.float64) -> np.ndarray:
         """Every combination, the last member's states running fastest."""
-        numbers = np.arange(start, stop, dtype=np.int64)
         columns = []
         for member in reversed(self.members):
             numbers, own = np.divmod(numbers, member.n_states)
-            table = member.states(0, member.n_states, dtype)
-            columns.append(table[own])
+            columns.append(member.numbered(own, dtype))
         return np.hstack(columns[::-1])
 
     def check(self, name: str, states: np.ndarray) -> None:

@@ -186,33 +186,54 @@ def run_epochs(
                     record = job.monitor(epoch)
             except KeyboardInterrupt:
                 put_back(before, job.parameters())
-                history.interrupted = True
-                warnings.warn(
-                    f"{job.name}: stopped by Ctrl-C in epoch {epoch + 1} of {epochs}; "
-                    f"the model is that of epoch {epoch}",
-                    InterruptedTrainingWarning,
-                    stacklevel=3,
-                )
+                interrupted(job, history, epochs)
                 return history
-            except DivergenceError:
+            except BaseException as error:
+                finite = is_finite(job)
                 put_back(before, job.parameters())
-                raise
+                if finite or isinstance(error, DivergenceError):
+                    raise
+                raise divergence(job, epoch) from error
             history.records.append(record)
             history.stopped_early = job.finished(history)
             shown.set_postfix({name: f"{value:.4g}" for name, value in record.items()})
-            if checkpoint is not None:
-                write_checkpoint(checkpoint, job, batch_size, history, rng)
+            try:
+                if checkpoint is not None:
+                    write_checkpoint(checkpoint, job, batch_size, history, rng)
+            except KeyboardInterrupt:  # the older checkpoint is whole, and the epoch is finished
+                interrupted(job, history, epochs)
+                return history
     return history
+
+
+def interrupted(job: Job, history: History, epochs: int) -> None:
+    """Note in the history that Ctrl-C ended the training, and warn."""
+    history.interrupted = True
+    warnings.warn(
+        f"{job.name}: stopped by Ctrl-C in epoch {len(history) + 1} of {epochs}; "
+        f"the model is that of epoch {len(history)}",
+        InterruptedTrainingWarning,
+        stacklevel=4,
+    )
+
+
+def is_finite(job: Job) -> bool:
+    """Whether no parameter is NaN or infinite."""
+    return all(np.isfinite(array).all() for array in job.parameters().values())
 
 
 def check_finite(job: Job, epoch: int) -> None:
     """Raise DivergenceError, with the likely causes, if a parameter is no longer finite."""
-    bad = [name for name, array in job.parameters().items() if not np.isfinite(array).all()]
-    if bad:
-        raise DivergenceError(
-            f"{job.name} diverged in epoch {epoch + 1}: {', '.join(bad)} became NaN or infinite. "
-            f"{job.likely_cause()} The model holds the last finished epoch."
-        )
+    if not is_finite(job):
+        raise divergence(job, epoch)
+
+
+def divergence(job: Job, epoch: int) -> DivergenceError:
+    """The error that names the job, the epoch and the likely cause."""
+    return DivergenceError(
+        f"{job.name} diverged in epoch {epoch + 1}: a parameter became NaN or infinite. "
+        f"{job.likely_cause()} The model holds the last finished epoch."
+    )
 
 
 def put_back(saved: dict[str, np.ndarray], live: dict[str, np.ndarray]) -> None:
@@ -264,6 +285,12 @@ def resume(
         raise StorageError(
             f"{path} is the checkpoint of another run: {', '.join(different)} differ. "
             "Give a new path, or remove the file to start over"
+        )
+    mine, theirs = rng.bit_generator.state["bit_generator"], config["generator"]["bit_generator"]
+    if mine != theirs:
+        raise StorageError(
+            f"{path} was written with the generator {theirs}, and rng is a {mine}; "
+            f"pass numpy.random.Generator(numpy.random.{theirs}(seed))"
         )
     put_back(arrays, live)
     history.records[:] = config["records"]

@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from dbnlib.exact import is_small, log_likelihood, log_partition, pseudo_log_likelihood
+from dbnlib.exact import (
+    is_small,
+    log_likelihood,
+    log_partition,
+    pseudo_log_likelihood,
+    smaller_side,
+)
 from dbnlib.rbm import RBM
 from dbnlib.units import Bernoulli
 
@@ -50,7 +56,7 @@ def hidden_activity(rbm: RBM, v: np.ndarray) -> float:
     return float(rbm.hidden_mean(v).mean())
 
 
-def exact_log_likelihood(rbm: RBM, v: np.ndarray) -> float:
+def mean_log_likelihood(rbm: RBM, v: np.ndarray) -> float:
     """Mean log p(v) of the rows, in nats, by enumeration: small machines only."""
     return float(log_likelihood(rbm, v, log_z=log_partition(rbm, progress=False)).mean())
 
@@ -98,8 +104,8 @@ def make_monitors(
         "reconstruction_error": lambda rbm: reconstruction_error(rbm, rows),
         "pseudo_log_likelihood": lambda rbm: mean_pseudo_log_likelihood(rbm, rows),
         "free_energy_gap": lambda rbm: free_energy_gap(rbm, rows, others),
-        "log_likelihood": lambda rbm: exact_log_likelihood(rbm, rows),
-        "held_out_log_likelihood": lambda rbm: exact_log_likelihood(rbm, others),
+        "log_likelihood": lambda rbm: mean_log_likelihood(rbm, rows),
+        "held_out_log_likelihood": lambda rbm: mean_log_likelihood(rbm, others),
         "hidden_activity": lambda rbm: hidden_activity(rbm, rows),
     }
     for name in chosen:
@@ -109,6 +115,10 @@ def make_monitors(
             raise ValueError(
                 f"the monitor {name!r} needs rows that are held out: pass held_out=..."
             )
+        if name.endswith("log_likelihood") and not name.startswith("pseudo"):
+            looked_at = rows if name == "log_likelihood" else others
+            smaller_side(rbm)
+            rbm.check_visible_states(f"the monitor {name!r}: rows", looked_at)
         if name == "pseudo_log_likelihood" and not isinstance(rbm.visible, Bernoulli):
             raise ValueError(f"the monitor {name!r} needs Bernoulli visible units")
     return {name: available[name] for name in chosen}

@@ -142,7 +142,8 @@ class NetworkJob(Job):
         if not isinstance(optimiser, Optimiser):
             raise TypeError(f"optimiser must be SGD(...) or Adam(...), got {optimiser!r}")
         self.network = network
-        self.x = network.check_inputs("x", x)
+        # rows that lie together in memory, or each minibatch would gather them from all over it
+        self.x = np.ascontiguousarray(network.check_inputs("x", x))
         self.y = network.check_targets("y", y, len(self.x))
         self.n_rows = len(self.x)
         self.rng = check_generator(rng)

@@ -26,6 +26,7 @@ class FineTuned(Estimator):
         hidden_sizes: tuple[int, ...] = (256, 128),
         *,
         visible: str = "bernoulli",
+        hidden: str = "bernoulli",
         pretraining_epochs: Any = 20,
         pretraining_rate: float | None = None,
         pretraining_momentum: float = 0.5,
@@ -48,6 +49,7 @@ class FineTuned(Estimator):
     ):
         self.hidden_sizes = hidden_sizes
         self.visible = visible
+        self.hidden = hidden
         self.pretraining_epochs = pretraining_epochs
         self.pretraining_rate = pretraining_rate
         self.pretraining_momentum = pretraining_momentum

@@ -25,8 +25,9 @@ class DBNClassifier(ClassifierMixin, FineTuned):
     ----------
     hidden_sizes : number of units of each hidden layer, bottom first
     visible : 'bernoulli' for values with a lower and an upper end, 'gaussian' for others
+    hidden : 'bernoulli' or 'relu', the units of the hidden layers
     pretraining_epochs : passes for each layer (a number or one a layer); 0 for a random start
-    pretraining_rate : learning rate; None for 0.1, or 0.001 in layers with Gaussian units
+    pretraining_rate : learning rate; None for 0.1, or 0.01 in layers with Gaussian units
     pretraining_momentum, pretraining_decay : see `dbnlib.training.train_rbm`
     epochs : passes of the fine-tuning
     optimiser : 'sgd' with `momentum`, or 'adam'; the rate falls linearly to 0
@@ -69,7 +70,7 @@ class DBNClassifier(ClassifierMixin, FineTuned):
         n_members = check_count("n_members", self.n_members)
         v = self._scaled_training_rows(X, X_unlabelled)
         rng = generator_from(self.random_state)
-        self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng)
+        self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng, self.hidden)
         self.networks_, self.histories_ = [], []
         x, n_classes = v[: len(y)], len(self.classes_)
         for number in range(1, n_members + 1):
@@ -122,6 +123,7 @@ class DBNRegressor(RegressorMixin, FineTuned):
         hidden_sizes: tuple[int, ...] = (256, 128),
         *,
         visible: str = "bernoulli",
+        hidden: str = "bernoulli",
         pretraining_epochs: Any = 20,
         pretraining_rate: float | None = None,
         pretraining_momentum: float = 0.5,
@@ -145,6 +147,7 @@ class DBNRegressor(RegressorMixin, FineTuned):
         super().__init__(
             hidden_sizes,
             visible=visible,
+            hidden=hidden,
             pretraining_epochs=pretraining_epochs,
             pretraining_rate=pretraining_rate,
             pretraining_momentum=pretraining_momentum,
@@ -190,7 +193,7 @@ class DBNRegressor(RegressorMixin, FineTuned):
         self.target_scaling_ = Scaling("feature", "gaussian").fit(y)
         z = self.target_scaling_.transform(y).astype(np.float32)
         rng = generator_from(self.random_state)
-        self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng)
+        self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng, self.hidden)
         x = v[: len(y)]
         self.networks_, self.histories_ = [], []
         outside = []

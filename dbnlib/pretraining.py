@@ -8,6 +8,7 @@ Source: Hinton, Osindero, Teh (2006), section 4; Bengio et al. (2007).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from dbnlib.groups import make_units
 from dbnlib.loop import History
 from dbnlib.rbm import RBM
 from dbnlib.training import train_rbm
-from dbnlib.units import Gaussian, Units
+from dbnlib.units import ReLU, Units
 
 
 def pretrain_dbn(
@@ -32,6 +33,7 @@ def pretrain_dbn(
     visible: str | Units = "bernoulli",
     hidden: str | Units | Sequence[str | Units] = "bernoulli",
     start: str = "random",
+    scale: float | None = None,
     upward: str = "mean",
     layer_settings: Sequence[Mapping[str, Any]] | None = None,
     held_out: Any = None,
@@ -45,11 +47,13 @@ def pretrain_dbn(
     Parameters
     ----------
     v : array of shape (n_examples, n_visible)
-    hidden_sizes : number of units of each hidden layer, bottom first
+    hidden_sizes : list with the number of units of each hidden layer, bottom first
     epochs : for all layers, or one number a layer
     visible, hidden : kinds of units; `hidden` for all layers, or one a layer
     start : 'random', or 'transposed': a layer whose width is that of the layer two below starts as
         the machine below upside down, biases swapped, which leaves the model as it was
+    scale : standard deviation of the starting weights; by default 0.01, or He's √(2/n_visible) for
+        layers of rectified units
     upward : 'mean' hands E[h | v] to the next layer, 'sample' a draw made once
     layer_settings : for each layer, settings of `train_rbm` that differ from the common ones
     held_out : rows that are only watched; they are carried up with the data
@@ -61,7 +65,7 @@ def pretrain_dbn(
     Returns
     -------
     dbn : DBN
-    histories : list of History, one a layer that was trained
+    histories : list of History, one a layer
 
     Raises
     ------
@@ -80,6 +84,8 @@ def pretrain_dbn(
     check_generator(rng)
     check_choice("start", start, ("random", "transposed"))
     check_choice("upward", upward, ("mean", "sample"))
+    if np.ndim(hidden_sizes) != 1:
+        raise TypeError(f"hidden_sizes must be a list such as [256, 64], got {hidden_sizes!r}")
     sizes = [check_count("each of hidden_sizes", size) for size in hidden_sizes]
     if not sizes:
         raise ValueError("hidden_sizes is empty; a DBN has at least one hidden layer")
@@ -95,25 +101,25 @@ def pretrain_dbn(
     interrupted = False
     for level, (size, kind) in enumerate(zip(sizes, kinds, strict=True), 1):
         above = make_units(kind, size)
-        rbm = _start(start, rbms, units, above, v, rng, dtype)
+        rbm = _start(start, scale, rbms, units, above, v, rng, dtype)
         rbms.append(rbm)
         units = above
-        if interrupted:
-            continue
         layer_rng, rng_up = rng.spawn(2)
+        epochs_now = 0 if interrupted else epochs[level - 1]
         history = train_rbm(
             rbm,
             v,
-            epochs=epochs[level - 1],
+            epochs=epochs_now,
             rng=layer_rng,
             held_out=held_out,
-            checkpoint=None if checkpoint is None else Path(checkpoint) / f"layer_{level}.npz",
+            checkpoint=None if checkpoint is None or interrupted else _file(checkpoint, level),
             progress=progress,
             name=f"layer {level} of {len(sizes)}",
-            **{**_defaults(rbm), **settings, **extra[level - 1]},
+            **{"learning_rate": default_rate(rbm), **settings, **extra[level - 1]},
         )
+        interrupted = interrupted or history.interrupted
+        history.interrupted = interrupted
         histories.append(history)
-        interrupted = history.interrupted
         if level < len(sizes):
             v = _carry_up(rbm, v, upward, rng_up)
             held_out = None if held_out is None else _carry_up(rbm, held_out, upward, rng_up)
@@ -131,6 +137,7 @@ def _one_per_layer(name: str, value: Any, n_layers: int) -> list[Any]:
 
 def _start(
     start: str,
+    scale: float | None,
     rbms: list[RBM],
     units: Units,
     above: Units,
@@ -144,7 +151,10 @@ def _start(
     if units.low == 0 and units.high == 1:
         # Values out of range are reported here, with the name that the caller knows.
         units.check("v", v)
-    return RBM.random(units.n, above.n, rng, data=v, visible=units, hidden=above, dtype=dtype)
+    if scale is None:
+        scale = math.sqrt(2 / units.n) if isinstance(above, ReLU) else 0.01
+    settings = {"visible": units, "hidden": above, "dtype": dtype}
+    return RBM.random(units.n, above.n, rng, scale=scale, data=v, **settings)
 
 
 def _carry_up(rbm: RBM, v: np.ndarray, upward: str, rng: np.random.Generator) -> np.ndarray:
@@ -152,10 +162,12 @@ def _carry_up(rbm: RBM, v: np.ndarray, upward: str, rng: np.random.Generator) ->
     return rbm.hidden_mean(v) if upward == "mean" else rbm.sample_hidden(v, rng)
 
 
-def _defaults(rbm: RBM) -> dict[str, Any]:
-    """Rates that suit the units: Gaussian and ReLU layers need far smaller ones."""
-    unbounded = any(
-        isinstance(units, Gaussian) or not np.isfinite(units.high)
-        for units in (rbm.visible, rbm.hidden)
-    )
-    return {"learning_rate": 0.001} if unbounded else {}
+def default_rate(rbm: RBM) -> float:
+    """A learning rate that suits the units: 0.1, or 0.01 where a layer has no upper bound."""
+    bounded = np.isfinite(rbm.visible.high) and np.isfinite(rbm.hidden.high)
+    return 0.1 if bounded else 0.01
+
+
+def _file(folder: str | Path, level: int) -> Path:
+    """The checkpoint of a layer."""
+    return Path(folder) / f"layer_{level}.npz"

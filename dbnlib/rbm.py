@@ -7,7 +7,7 @@ units that feel a field: x = c + vW for the hidden ones, x = b + hW' for the vis
 the layers' own energy, 0 for Bernoulli and Softmax units, ½u² for Gaussian and ReLU (see
 `dbnlib.units`).
 
-Sources: Smolensky (1986); Fischer and Igel (2012), section 4; Hinton (2010).
+Sources: Smolensky (1986); Fischer and Igel (2012); Hinton (2010).
 """
 
 from __future__ import annotations

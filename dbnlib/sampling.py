@@ -17,7 +17,11 @@ from dbnlib.progress import bar
 
 
 class HasGibbsStep(Protocol):
-    """A model with a Gibbs step that leaves p(x)^β unchanged."""
+    """A model with a Gibbs step at inverse temperature β, which multiplies every field.
+
+    For Bernoulli and softmax units that is the distribution ∝ exp(−βE(x)) over all units, hidden
+    ones included; a layer's own energy ½u² is not scaled.
+    """
 
     def gibbs_step(
         self,

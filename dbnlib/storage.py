@@ -75,7 +75,7 @@ def build(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarra
     """Build the model; parts that do not fit together are a StorageError."""
     try:
         return KINDS[kind].from_storage(config, arrays)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise StorageError(
             f"{path} says it holds a {kind!r}, but its parts do not fit together: {error}"
         ) from error
@@ -95,7 +95,8 @@ def pack(value: Any, arrays: dict[str, np.ndarray], key: str = "") -> Any:
         arrays[key] = value
         return {"array": key}
     if isinstance(value, (list, tuple)):
-        return {"list": [pack(item, arrays, f"{key}.{i}") for i, item in enumerate(value)]}
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [pack(item, arrays, f"{key}.{i}") for i, item in enumerate(value)]}
     if isinstance(value, dict):
         return {"dict": {name: pack(v, arrays, f"{key}.{name}") for name, v in value.items()}}
     if isinstance(value, np.generic):
@@ -112,6 +113,8 @@ def unpack(packed: Any, arrays: dict[str, np.ndarray]) -> Any:
         return arrays[packed["array"]]
     if "list" in packed:
         return [unpack(item, arrays) for item in packed["list"]]
+    if "tuple" in packed:
+        return tuple(unpack(item, arrays) for item in packed["tuple"])
     if "dict" in packed:
         return {name: unpack(value, arrays) for name, value in packed["dict"].items()}
     return packed["value"]
@@ -127,13 +130,22 @@ def write(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarra
                 "convert it to numbers or strings (for labels: y.astype(str)) first"
             )
     header = {"format": FORMAT, "version": VERSION, "kind": kind, "config": config}
-    contents = {"header": np.array(json.dumps(header)), **arrays}
+    try:
+        contents = {"header": np.array(json.dumps(header)), **arrays}
+    except TypeError as error:
+        raise StorageError(
+            f"a setting of the {kind} cannot be stored ({error}); numbers, words and lists can"
+        ) from None
     descriptor, beside = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             np.savez(file, allow_pickle=False, **contents)
             file.flush()
             os.fsync(file.fileno())
+        # mkstemp's file is its owner's alone; a model is as open as any file made here
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(beside, 0o666 & ~mask)
         os.replace(beside, path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
@@ -169,6 +181,8 @@ def read(path: str | Path) -> tuple[str, dict, dict[str, np.ndarray]]:
         raise StorageError(f"{path} is an archive of arrays, but not one of dbnlib's") from None
     if form != FORMAT:
         raise StorageError(f"{path} is a {form!r} file, not one of dbnlib's")
+    if not isinstance(kind, str):
+        raise StorageError(f"{path} does not say what kind of model it holds")
     if not isinstance(version, int) or version > VERSION:
         raise StorageError(
             f"{path} has version {version} of the file format, and this dbnlib reads up to "

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from dbnlib.checks import check_count, check_generator, check_real
-from dbnlib.gradients import GradientEstimator, cd_for, enhanced
+from dbnlib.gradients import GradientEstimator, cd_for, centred_gradient
 from dbnlib.loop import History, Job, checksum, run_epochs
 from dbnlib.monitors import Monitor, make_monitors
 from dbnlib.rbm import RBM
 from dbnlib.schedules import Schedule, check_schedule, value_at
-from dbnlib.units import Bernoulli, Gaussian
+from dbnlib.units import Gaussian
 
 #: how fast the running means of sparsity and centring follow the batches
 FORGETTING = 0.05
@@ -27,6 +27,7 @@ class RBMJob(Job):
         self,
         rbm: RBM,
         v: np.ndarray,
+        *,
         gradient: GradientEstimator,
         learning_rate: Schedule,
         momentum: Schedule,
@@ -39,7 +40,9 @@ class RBMJob(Job):
         rng: np.random.Generator,
         name: str,
     ):
-        self.rbm, self.v, self.n_rows, self.rng, self.name = rbm, v, len(v), rng, name
+        # rows that lie together in memory, or each minibatch would gather them from all over it
+        self.rbm, self.v, self.n_rows = rbm, np.ascontiguousarray(v), len(v)
+        self.rng, self.name = rng, name
         self.estimator, self.monitors = gradient, monitors
         self.learning_rate, self.momentum = learning_rate, momentum
         self.weight_decay = weight_decay
@@ -48,7 +51,7 @@ class RBMJob(Job):
         self._batch = np.empty((batch_size, rbm.n_visible), rbm.dtype)
         self._velocity = {name: np.zeros_like(array) for name, array in self.parameters().items()}
         # Running means of v and h under the data: the offsets, and the activity to keep sparse.
-        self._v_mean = v.mean(axis=0)
+        self._v_mean = v.mean(axis=0, dtype=np.float64).astype(rbm.dtype)
         self._h_mean = rbm.hidden.mean(rbm.c[None, :])[0]
         gradient.start(rbm, batch_size, rng)
 
@@ -85,7 +88,7 @@ class RBMJob(Job):
             self._h_mean += FORGETTING * (gradient.h_data - self._h_mean)
         if self.centred:
             self._v_mean += FORGETTING * (gradient.v_data - self._v_mean)
-            gradient = enhanced(gradient, self._v_mean, self._h_mean)
+            gradient = centred_gradient(gradient, self._v_mean, self._h_mean)
         momentum = rbm.dtype.type(value_at(self.momentum, epoch))
         for name, array in self.parameters().items():
             velocity, step = self._velocity[name], getattr(gradient, name)
@@ -109,10 +112,10 @@ class RBMJob(Job):
     def likely_cause(self) -> str:
         """What to try, by the kind of units."""
         for units in (self.rbm.visible, self.rbm.hidden):
-            if not isinstance(units, Bernoulli):
+            if not np.isfinite(units.high):
                 return (
                     f"{units!r} units have no upper bound: standardise the data to mean 0 and "
-                    "variance 1, and try a learning rate of 0.001 or less."
+                    "variance 1, and try a tenth of the learning rate."
                 )
         return super().likely_cause()
 
@@ -143,16 +146,18 @@ def train_rbm(
 
     Parameters
     ----------
+    rbm : the machine, which is changed
     v : array of shape (n_examples, n_visible)
         values between 0 and 1 count as probabilities where the visible units are Bernoulli
     epochs : number of passes over the rows
+    rng : draws the order of the rows, and the states of the chains
     gradient : the estimator of the gradient; by default CD-1, with draws of the visible units where
         the rows are zeros and ones, and with means where they are grey; see `dbnlib.gradients`
     learning_rate, momentum : numbers, or functions of the epoch; see `dbnlib.schedules`
     weight_decay : factor of the penalty ½‖W‖²; biases are not decayed
     sparsity : target for each hidden unit's mean activity, none by default
     sparsity_cost : strength of the pull towards it (Hinton 2010, section 11)
-    centred : whether to use the centred machine's gradient, `dbnlib.gradients.enhanced`
+    centred : whether to use the centred machine's gradient, `dbnlib.gradients.centred_gradient`
     batch_size : rows in a minibatch; the last of an epoch may have fewer
     held_out : rows that are only watched
     monitors : what to record, see `dbnlib.monitors.make_monitors`
@@ -187,17 +192,17 @@ def train_rbm(
     job = RBMJob(
         rbm,
         v,
-        gradient,
-        check_schedule("learning_rate", learning_rate, 0),
-        check_schedule("momentum", momentum, 0, 1),
-        check_real("weight_decay", weight_decay, 0),
-        sparsity,
-        check_real("sparsity_cost", sparsity_cost, 0),
-        bool(centred),
-        make_monitors(monitors, rbm, v, held_out),
-        batch_size,
-        rng,
-        name,
+        gradient=gradient,
+        learning_rate=check_schedule("learning_rate", learning_rate, 0),
+        momentum=check_schedule("momentum", momentum, 0, 1),
+        weight_decay=check_real("weight_decay", weight_decay, 0),
+        sparsity=sparsity,
+        sparsity_cost=check_real("sparsity_cost", sparsity_cost, 0),
+        centred=bool(centred),
+        monitors=make_monitors(monitors, rbm, v, held_out),
+        batch_size=batch_size,
+        rng=rng,
+        name=name,
     )
     return run_epochs(
         job, epochs=epochs, batch_size=batch_size, rng=rng, checkpoint=checkpoint, progress=progress

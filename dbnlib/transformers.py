@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from dbnlib.checks import check_array, check_count
 from dbnlib.estimator_base import FeatureLearner, generator_from
 from dbnlib.gradients import PCD, cd_for
+from dbnlib.pretraining import default_rate
 from dbnlib.rbm import RBM
 from dbnlib.sampling import run_chain
 from dbnlib.storage import storable
@@ -26,7 +27,8 @@ class RBMTransformer(FeatureLearner):
     n_components : number of hidden units
     visible : 'bernoulli' for values with a lower and an upper end, 'gaussian' for others
     epochs : passes over the training rows
-    learning_rate, momentum, weight_decay, batch_size : see `dbnlib.training.train_rbm`
+    learning_rate : None for 0.1, or 0.01 with Gaussian units
+    momentum, weight_decay, batch_size : see `dbnlib.training.train_rbm`
     k : Gibbs steps for each gradient
     persistent : True for PCD, False for CD
     centred : whether to use the centred gradient
@@ -55,7 +57,7 @@ class RBMTransformer(FeatureLearner):
         *,
         visible: str = "bernoulli",
         epochs: int = 20,
-        learning_rate: float = 0.1,
+        learning_rate: float | None = None,
         momentum: float = 0.5,
         weight_decay: float = 0.0002,
         batch_size: int = 100,
@@ -95,7 +97,7 @@ class RBMTransformer(FeatureLearner):
             epochs=self.epochs,
             rng=rng,
             gradient=PCD(self.k) if self.persistent else cd_for(rbm, v, self.k),
-            learning_rate=self.learning_rate,
+            learning_rate=default_rate(rbm) if self.learning_rate is None else self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             centred=self.centred,
@@ -146,8 +148,9 @@ class DBNTransformer(FeatureLearner):
     ----------
     hidden_sizes : number of units of each hidden layer, bottom first
     visible : 'bernoulli' for values with a lower and an upper end, 'gaussian' for others
+    hidden : 'bernoulli' or 'relu', the units of the hidden layers
     pretraining_epochs : passes over the rows for each layer; a number or one a layer
-    pretraining_rate : learning rate; None for 0.1, or 0.001 in layers with Gaussian units
+    pretraining_rate : learning rate; None for 0.1, or 0.01 in layers with Gaussian units
     pretraining_momentum, pretraining_decay, batch_size : see `dbnlib.training.train_rbm`
     scaling, checkpoint, progress, random_state : as in `RBMTransformer`
 
@@ -163,6 +166,7 @@ class DBNTransformer(FeatureLearner):
         hidden_sizes: tuple[int, ...] = (256, 64),
         *,
         visible: str = "bernoulli",
+        hidden: str = "bernoulli",
         pretraining_epochs: Any = 20,
         pretraining_rate: float | None = None,
         pretraining_momentum: float = 0.5,
@@ -175,6 +179,7 @@ class DBNTransformer(FeatureLearner):
     ):
         self.hidden_sizes = hidden_sizes
         self.visible = visible
+        self.hidden = hidden
         self.pretraining_epochs = pretraining_epochs
         self.pretraining_rate = pretraining_rate
         self.pretraining_momentum = pretraining_momentum
@@ -189,7 +194,9 @@ class DBNTransformer(FeatureLearner):
         """Train the layers one by one on the rows of X; y is not used."""
         X = validate_data(self, X, dtype=np.float64)
         v = self._scaled_training_rows(X)
-        self.dbn_, self.histories_ = self._pretrain(v, generator_from(self.random_state))
+        self.dbn_, self.histories_ = self._pretrain(
+            v, generator_from(self.random_state), self.hidden
+        )
         return self
 
     @property

@@ -81,6 +81,10 @@ class Units:
 
     def states(self, start: int, stop: int, dtype: type = np.float64) -> np.ndarray:
         """States number start … stop−1 of the enumeration, shape (stop − start, n)."""
+        return self.numbered(np.arange(start, stop, dtype=np.int64), dtype)
+
+    def numbered(self, numbers: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+        """The states with these numbers, shape (len(numbers), n)."""
         raise NotImplementedError
 
     def check(self, name: str, states: np.ndarray) -> None:
@@ -143,10 +147,9 @@ class Bernoulli(Units):
         """2ⁿ."""
         return 2**self.n
 
-    def states(self, start: int, stop: int, dtype: type = np.float64) -> np.ndarray:
+    def numbered(self, numbers: np.ndarray, dtype: type = np.float64) -> np.ndarray:
         """Rows of binary digits, the last unit being the least significant."""
-        numbers = np.arange(start, stop, dtype=np.int64)[:, None]
-        return ((numbers >> np.arange(self.n - 1, -1, -1)) & 1).astype(dtype)
+        return ((numbers[:, None] >> np.arange(self.n - 1, -1, -1)) & 1).astype(dtype)
 
     def are_states(self, array: np.ndarray) -> bool:
         """Whether all values are 0 or 1."""
@@ -221,9 +224,9 @@ class Softmax(Units):
         """n: one state for each choice."""
         return self.n
 
-    def states(self, start: int, stop: int, dtype: type = np.float64) -> np.ndarray:
+    def numbered(self, numbers: np.ndarray, dtype: type = np.float64) -> np.ndarray:
         """Rows of the identity matrix."""
-        return np.eye(self.n, dtype=dtype)[start:stop]
+        return np.eye(self.n, dtype=dtype)[numbers]
 
     def check(self, name: str, states: np.ndarray) -> None:
         """Rows must be probabilities that sum to 1 (one-hot rows do)."""
@@ -299,7 +302,8 @@ class ReLU(Units):
         """x + φ(x)/Φ(x), with φ(x)/Φ(x) = √(2/π) / erfcx(−x/√2); it tends to −1/x far below 0."""
         x = np.maximum(field.astype(np.float64), -1e6)
         mean = x + np.sqrt(2 / np.pi) / erfcx(-x / np.sqrt(2))
-        # Below −300 the sum has lost more digits than the series −1/x + 2/x³ leaves out.
+        # The sum loses a digit with each power of ten; from −300 down the series −1/x + 2/x³ is
+        # right to nine digits at the worst, and ever better.
         far = np.minimum(x, -300)
         mean = np.where(x < -300, -1 / far + 2 / far**3, mean)
         if out is None:

@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "1": "checks progress storage scaling units groups schedules",
     "2": "rbm boltzmann",
-    "3": "exact sampling spins",
-    "4": "loop gradients",
+    "3": "exact sampling spins normalisable exact_sampling log_z annealed",
+    "4": "loop gradients tempering",
     "5": "monitors training boltzmann_training layers losses finite_differences optimisers",
     "6": "dbn pretraining network backpropagation network_training finetuning",
     "7": "bound likelihood",

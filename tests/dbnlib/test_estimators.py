@@ -165,7 +165,7 @@ def test_the_spread_covers_as_many_targets_as_it_says(rng):
 def test_the_spread_is_wider_where_there_are_no_rows(rng):
     x = rng.uniform(0, 1, size=(300, 1))
     x = x[(x[:, 0] < 0.35) | (x[:, 0] > 0.65)]
-    model = DBNRegressor((30,), epochs=500, learning_rate=0.03, random_state=0)
+    model = DBNRegressor((30,), epochs=500, learning_rate=0.1, random_state=0)
     model.fit(x, np.sin(6 * x[:, 0]))
     _, spread = model.predict([[0.2], [0.5], [0.8]], return_std=True)
     assert spread[1] > 1.5 * max(spread[0], spread[2])

@@ -5,7 +5,7 @@ import pytest
 
 from dbnlib.data import bars_and_stripes
 from dbnlib.exact import log_likelihood, model_moments
-from dbnlib.gradients import CD, PCD, ExactGradient, Gradient, enhanced
+from dbnlib.gradients import CD, PCD, ExactGradient, Gradient, centred_gradient
 from dbnlib.rbm import RBM
 from dbnlib.sampling import run_chain
 
@@ -152,7 +152,7 @@ def test_means_in_place_of_visible_draws_are_biased(rbm, data, rng):
     assert abs(with_means - exact).max() > 5 * abs(with_draws - exact).max()
 
 
-def test_the_enhanced_gradient_is_the_same_for_the_negative_image(rng):
+def test_the_centred_gradient_is_the_same_for_the_negative_image(rng):
     # flipping every visible unit v → 1 − v maps W → −W, b → −b, c → c + Σᵢ Wᵢ
     rbm = RBM(rng.normal(size=(4, 3)), rng.normal(size=4), rng.normal(size=3))
     flipped = RBM(-rbm.W, -rbm.b, rbm.c + rbm.W.sum(axis=0))
@@ -162,14 +162,16 @@ def test_the_enhanced_gradient_is_the_same_for_the_negative_image(rng):
         gradient = gradient_of(ExactGradient(), machine, rows, rng)
         results[name] = (
             gradient,
-            enhanced(Gradient(*[a.copy() for a in gradient]), gradient.v_data, gradient.h_data),
+            centred_gradient(
+                Gradient(*[a.copy() for a in gradient]), gradient.v_data, gradient.h_data
+            ),
         )
     np.testing.assert_allclose(results["plain"][1].W, -results["flipped"][1].W, atol=1e-12)
     # the plain gradient has no such symmetry
     assert abs(results["plain"][0].W + results["flipped"][0].W).max() > 0.01
 
 
-def test_the_enhanced_gradient_is_that_of_the_centred_machine(rng, finite_difference):
+def test_the_centred_gradient_is_that_of_the_centred_machine(rng, finite_difference):
     # E = −b°'(v − μ) − c°'(h − λ) − (v − μ)'W(h − λ): the slope by W at fixed b°, c°
     rbm = RBM(rng.normal(size=(3, 2)), rng.normal(size=3), rng.normal(size=2))
     v = rng.integers(0, 2, size=(5, 3)).astype(float)
@@ -181,7 +183,7 @@ def test_the_enhanced_gradient_is_that_of_the_centred_machine(rng, finite_differ
         return log_likelihood(machine, v).mean()
 
     slope = finite_difference(likelihood_by_centred_W, rbm.W)
-    gradient = enhanced(gradient_of(ExactGradient(), rbm, v, rng), mu, lam)
+    gradient = centred_gradient(gradient_of(ExactGradient(), rbm, v, rng), mu, lam)
     np.testing.assert_allclose(gradient.W, slope, atol=1e-7)
 
 

@@ -98,13 +98,13 @@ def test_ctrl_c_in_the_first_layer_leaves_a_whole_network(v):
     def interrupt(rbm):
         raise KeyboardInterrupt
 
-    with pytest.warns(InterruptedTrainingWarning, match="layer 1 of 2"):
+    with pytest.warns(InterruptedTrainingWarning, match="layer 1 of 3"):
         dbn, histories = pretrain_dbn(
-            v, [20, 10], rng=np.random.default_rng(0), monitors={"x": interrupt}
+            v, [20, 10, 5], rng=np.random.default_rng(0), monitors={"x": interrupt}
         )
-    assert len(histories) == 1
-    assert histories[0].interrupted
-    assert dbn.up(v)[-1].shape == (200, 10)
+    assert [history.interrupted for history in histories] == [True, True, True]
+    assert [len(history) for history in histories] == [0, 0, 0]
+    assert dbn.up(v)[-1].shape == (200, 5)
 
 
 def test_divergence_names_the_layer(rng):
@@ -119,7 +119,8 @@ def test_grey_pixels_through_gaussian_units_learn_with_the_default_rate(rng, v):
     standardised = (v - v.mean()) / v.std()
     _, histories = pretrain_dbn(standardised, [30, 10], rng=rng, epochs=40, visible="gaussian")
     error = histories[0]["reconstruction_error"]
-    assert error[-1] < error[0]
+    # without a layer to learn from, the error of the mean image stays where it is
+    assert error[-1] < 0.8 * error[0]
 
 
 @pytest.mark.parametrize(

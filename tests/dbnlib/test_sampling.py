@@ -31,7 +31,7 @@ def test_one_long_chain_visits_states_as_often_as_they_are_probable(rbm, rng):
     assert total_variation < 0.025
 
 
-def test_inverse_temperature_raises_the_distribution_to_a_power(rbm, rng):
+def test_inverse_temperature_multiplies_every_parameter(rbm, rng):
     # at β the fields are β times as large: the machine with parameters β W, β b, β c
     cooled = RBM(0.5 * rbm.W, 0.5 * rbm.b, 0.5 * rbm.c)
     v = run_chain(rbm, np.zeros((40_000, 4)), 60, rng, beta=0.5)
