@@ -17,6 +17,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         f"{sys.version_info.major}.{sys.version_info.minor}; start it with one of those"
     )
 
+from dbnlib.annealed import ais, ais_both
 from dbnlib.boltzmann import BoltzmannMachine
 from dbnlib.bound import estimate_bound, exact_bound, exact_log_likelihood
 from dbnlib.checks import DataError, DivergenceError, NotNormalisableError, StorageError
@@ -24,6 +25,8 @@ from dbnlib.dbn import DBN
 from dbnlib.exact import log_likelihood, log_partition, pseudo_log_likelihood
 from dbnlib.gradients import CD, PCD, ExactGradient
 from dbnlib.groups import Groups
+from dbnlib.likelihood import evaluate, importance_weighted_bound
+from dbnlib.log_z import DirectionsDisagreeWarning, LogZEstimate
 from dbnlib.loop import History, InterruptedTrainingWarning
 from dbnlib.network import Network
 from dbnlib.network_training import train_network
@@ -31,6 +34,7 @@ from dbnlib.optimisers import SGD, Adam
 from dbnlib.pretraining import pretrain_dbn
 from dbnlib.rbm import RBM
 from dbnlib.storage import save
+from dbnlib.tempering import PT, parallel_tempering
 from dbnlib.training import train_rbm
 from dbnlib.units import Bernoulli, Gaussian, ReLU, Softmax
 
@@ -52,29 +56,37 @@ __all__ = [
     "CD",
     "DBN",
     "PCD",
+    "PT",
     "RBM",
     "SGD",
     "Adam",
     "Bernoulli",
     "BoltzmannMachine",
     "DataError",
+    "DirectionsDisagreeWarning",
     "DivergenceError",
     "ExactGradient",
     "Gaussian",
     "Groups",
     "History",
     "InterruptedTrainingWarning",
+    "LogZEstimate",
     "Network",
     "NotNormalisableError",
     "ReLU",
     "Softmax",
     "StorageError",
+    "ais",
+    "ais_both",
     "estimate_bound",
+    "evaluate",
     "exact_bound",
     "exact_log_likelihood",
+    "importance_weighted_bound",
     "load",
     "log_likelihood",
     "log_partition",
+    "parallel_tempering",
     "pretrain_dbn",
     "pseudo_log_likelihood",
     "save",

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dbnlib.checks import check_count, check_generator, check_real
+from dbnlib.checks import check_array, check_count, check_generator, check_real
 from dbnlib.progress import bar
 
 
@@ -33,6 +33,12 @@ class HasGibbsStep(Protocol):
     ) -> np.ndarray:
         """The states after one step, in a new array."""
         ...
+
+
+def as_states(model: HasGibbsStep, states: Any) -> np.ndarray:
+    """`states` as finite numbers in the model's dtype; ValueError or TypeError otherwise."""
+    states = check_array("states", states, ndim=np.ndim(states))
+    return states.astype(getattr(model, "dtype", states.dtype), copy=False)
 
 
 def run_chain(
@@ -59,6 +65,7 @@ def run_chain(
     """
     check_generator(rng)
     beta = check_real("beta", beta, 0)
+    states = as_states(model, states)
     with bar(check_count("n_steps", n_steps, 0), "Gibbs", "step", show=progress) as shown:
         for _ in range(n_steps):
             states = model.gibbs_step(states, rng, beta=beta, clamped=clamped)
@@ -86,6 +93,7 @@ def record_chain(
     """
     n_records, every = check_count("n_records", n_records), check_count("every", every)
     check_generator(rng)
+    states = as_states(model, states)
     states = run_chain(model, states, burn_in, rng, beta=beta, clamped=clamped)
     kept = np.empty((n_records, *states.shape), dtype=states.dtype)
     with bar(n_records, "Gibbs", "record", show=progress) as shown:
@@ -111,6 +119,7 @@ def anneal(
     Source: Kirkpatrick, Gelatt, Vecchi (1983).
     """
     check_generator(rng)
+    states = as_states(model, states)
     for beta in betas:
         beta = check_real("each of betas", beta, 0)
         states = model.gibbs_step(states, rng, beta=beta, clamped=clamped)

@@ -171,3 +171,25 @@ def test_history_gives_a_monitor_over_the_epochs():
     assert history["error"].tolist() == [3.0, 2.0]
     assert np.isnan(history["gap"][0])
     assert history.names == ["error", "gap"]
+
+
+def test_a_checkpoint_of_another_generator_is_refused_before_anything_changes(data, tmp_path):
+    trained(data, epochs=1, checkpoint=tmp_path / "run.npz")
+    rng = np.random.Generator(np.random.SFC64(0))
+    rbm = RBM.random(8, 5, rng)
+    before = rbm.W.copy()
+    settings = {"gradient": CD(1), "batch_size": 8, "weight_decay": 0.01, "momentum": 0.8}
+    with pytest.raises(StorageError, match="written with the generator PCG64, and rng is a SFC64"):
+        train_rbm(rbm, data, epochs=2, rng=rng, checkpoint=tmp_path / "run.npz", **settings)
+    np.testing.assert_array_equal(rbm.W, before)
+
+
+def test_ctrl_c_while_a_checkpoint_is_written_keeps_the_finished_epoch(data, tmp_path, monkeypatch):
+    def interrupt(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dbnlib.loop.write_checkpoint", interrupt)
+    with pytest.warns(InterruptedTrainingWarning):
+        _, history, _ = trained(data, epochs=5, checkpoint=tmp_path / "run.npz")
+    assert len(history) == 1
+    assert history.interrupted

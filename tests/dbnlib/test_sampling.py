@@ -71,6 +71,13 @@ def test_states_are_counted_in_binary_order():
     assert states_seen([[0, 1], [1, 1], [0, 1]], 2).tolist() == [0, 2, 0, 1]
 
 
+def test_whole_numbers_are_no_reason_to_round_gaussian_units(rng):
+    rbm = RBM(np.zeros((2, 1)), visible="gaussian")
+    v = run_chain(rbm, [[0, 0], [1, 1]], 1, rng, clamped=np.array([True, False]))
+    assert v.dtype == np.float64
+    assert (v[:, 1] % 1 != 0).all()
+
+
 def test_a_generator_is_asked_for_by_name(rbm):
     with pytest.raises(TypeError, match="default_rng"):
         run_chain(rbm, np.zeros((1, 4)), 1, 7)

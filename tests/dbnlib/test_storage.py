@@ -11,7 +11,7 @@ from dbnlib.dbn import DBN
 from dbnlib.groups import Groups
 from dbnlib.network import Network
 from dbnlib.rbm import RBM
-from dbnlib.storage import load, save
+from dbnlib.storage import load, save, write
 from dbnlib.units import Bernoulli, Softmax
 
 
@@ -151,3 +151,13 @@ def test_things_that_cannot_be_saved_are_named(tmp_path):
 def test_the_archive_holds_plain_arrays_only(saved):
     with zipfile.ZipFile(saved) as archive:
         assert all(name.endswith(".npy") for name in archive.namelist())
+
+
+def test_a_stored_model_is_as_readable_as_any_file(saved, tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    assert saved.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_settings_that_json_cannot_hold_are_named(tmp_path):
+    with pytest.raises(StorageError, match="a setting of the rbm cannot be stored"):
+        write(tmp_path / "x", "rbm", {"rate": object()}, {})

@@ -6,10 +6,10 @@ import pytest
 from dbnlib.checks import DivergenceError
 from dbnlib.data import bars_and_stripes, digits
 from dbnlib.exact import log_likelihood
-from dbnlib.gradients import CD, PCD, ExactGradient
+from dbnlib.gradients import CD, PCD, ExactGradient, cd_for
 from dbnlib.rbm import RBM
 from dbnlib.schedules import linear, step
-from dbnlib.training import train_rbm
+from dbnlib.training import FORGETTING, train_rbm
 
 
 @pytest.fixture
@@ -175,3 +175,107 @@ def test_the_callers_data_is_left_alone(rbm, data, rng):
 def test_settings_out_of_range_are_refused(settings, message, rbm, data, rng):
     with pytest.raises((ValueError, TypeError), match=message):
         train_rbm(rbm, data, **{"epochs": 1, "rng": rng, **settings})
+
+
+def test_the_centred_gradient_learns_inverted_images_as_well_as_plain_ones():
+    # without it, images that are mostly on are learned far worse than their negatives
+    v = bars_and_stripes(3, distinct=False)
+    mostly_on = np.concatenate([np.maximum(v, np.roll(v, 1, axis=0)), np.ones_like(v)])
+    settings = {"epochs": 300, "learning_rate": 0.1, "gradient": ExactGradient(), "monitors": {}}
+    gap = {}
+    for centred in (False, True):
+        reached = []
+        for rows in (mostly_on, 1 - mostly_on):
+            rbm = RBM.random(9, 6, np.random.default_rng(0), scale=0.1, dtype=np.float64)
+            rng = np.random.default_rng(1)
+            train_rbm(rbm, rows, rng=rng, centred=centred, batch_size=32, **settings)
+            reached.append(log_likelihood(rbm, rows).mean())
+        gap[centred] = reached[1] - reached[0]
+    assert abs(gap[True]) < 0.5 * abs(gap[False])
+
+
+def test_one_centred_step_is_the_step_of_the_centred_gradient(rbm, data, rng):
+    before = rbm.copy()
+    plain = ExactGradient().gradient(before, data, rng)
+    # the offsets after one batch: both means have moved by FORGETTING towards the batch
+    h_start = before.hidden.mean(before.c[None, :])[0]
+    v_offset = data.mean(axis=0)
+    h_offset = h_start + FORGETTING * (plain.h_data - h_start)
+    W = plain.W - np.outer(v_offset, plain.c) - np.outer(plain.b, h_offset)
+    train_rbm(
+        rbm,
+        data,
+        epochs=1,
+        rng=rng,
+        gradient=ExactGradient(),
+        learning_rate=0.2,
+        momentum=0,
+        centred=True,
+    )
+    np.testing.assert_allclose(rbm.W, before.W + 0.2 * W)
+    np.testing.assert_allclose(rbm.b, before.b + 0.2 * (plain.b - W @ h_offset))
+    np.testing.assert_allclose(rbm.c, before.c + 0.2 * (plain.c - W.T @ v_offset))
+
+
+def test_one_sparse_step_pulls_biases_and_weights_towards_the_target(rbm, data, rng):
+    before = rbm.copy()
+    plain = ExactGradient().gradient(before, data, rng)
+    h_start = before.hidden.mean(before.c[None, :])[0]
+    excess = 0.1 - (h_start + FORGETTING * (plain.h_data - h_start))
+    train_rbm(
+        rbm,
+        data,
+        epochs=1,
+        rng=rng,
+        gradient=ExactGradient(),
+        learning_rate=0.2,
+        momentum=0,
+        sparsity=0.1,
+        sparsity_cost=0.5,
+    )
+    pull = np.outer(data.mean(axis=0), excess)
+    np.testing.assert_allclose(rbm.W, before.W + 0.2 * (plain.W + 0.5 * pull))
+    np.testing.assert_allclose(rbm.c, before.c + 0.2 * (plain.c + 0.5 * excess))
+
+
+def test_divergence_inside_the_exact_gradient_is_divergence_too(rng):
+    v = bars_and_stripes(2)
+    rbm = RBM.random(4, 3, rng, dtype=np.float64)
+    with pytest.raises(DivergenceError, match="RBM diverged"):
+        train_rbm(
+            rbm,
+            v,
+            epochs=3000,
+            rng=rng,
+            gradient=ExactGradient(),
+            learning_rate=1e307,
+            weight_decay=10.0,
+            batch_size=2,
+            monitors={},
+        )
+    assert np.isfinite(rbm.W).all()
+
+
+def test_rows_in_column_order_are_trained_on_as_fast_and_to_the_same_bits(rbm, data):
+    results = []
+    for rows in (data, np.asfortranarray(data)):
+        machine = rbm.copy()
+        train_rbm(machine, rows, epochs=2, rng=np.random.default_rng(1))
+        results.append(machine.W)
+    np.testing.assert_array_equal(*results)
+
+
+def test_grey_rows_get_means_in_the_negative_phase_and_binary_rows_draws(rbm, data):
+    assert not cd_for(rbm, 0.5 * data).sample_visible
+    assert cd_for(rbm, data).sample_visible
+
+
+def test_draws_against_grey_rows_make_the_weights_shrink(rng):
+    v = digits().images[:1000]
+    norms = []
+    for sample_visible in (True, False):
+        rbm = RBM.random(64, 100, np.random.default_rng(0), data=v)
+        estimator = CD(1, sample_visible=sample_visible)
+        train_rbm(rbm, v, epochs=30, rng=rng, gradient=estimator, batch_size=50)
+        norms.append(np.linalg.norm(rbm.W))
+    assert norms[0] < 0.8 * norms[1]
