@@ -83,7 +83,8 @@ class DBNAutoencoder(FeatureLearner):
         check_choice("code", self.code, ("gaussian", "bernoulli"))
         v = self._scaled_training_rows(validate_data(self, X, dtype=np.float64))
         rng = generator_from(self.random_state)
-        layers = ["bernoulli"] * (len(self.hidden_sizes) - 1) + [self.code]
+        n_layers = np.size(self.hidden_sizes)
+        layers = ["bernoulli"] * (n_layers - 1) + [self.code] * min(n_layers, 1)
         self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng, layers)
         network = autoencoder_from_dbn(self.dbn_)
         epochs = check_count("epochs", self.epochs, 0)

@@ -27,6 +27,7 @@ from dbnlib.checks import (
     check_array,
     check_count,
     check_couplings,
+    check_dtype,
     check_generator,
     check_real,
     check_two_valued,
@@ -100,7 +101,7 @@ class BoltzmannMachine:
         J = check_real("scale", scale, 0) * (upper + upper.T)
         if not lateral:
             J *= between_layers(n_visible, n_hidden)
-        return cls(J.astype(dtype), n_visible=n_visible)
+        return cls(J.astype(check_dtype(dtype)), n_visible=n_visible)
 
     def __repr__(self) -> str:
         return (

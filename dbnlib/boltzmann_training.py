@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from dbnlib.boltzmann import BoltzmannMachine
-from dbnlib.checks import check_array, check_count, check_generator, check_real
+from dbnlib.checks import check_array, check_count, check_generator, check_kind, check_real
 from dbnlib.loop import History, Job, checksum, run_epochs
 from dbnlib.sampling import run_chain
 from dbnlib.schedules import Schedule, check_schedule, value_at
@@ -283,6 +283,7 @@ def train_boltzmann(
 
     Source: Ackley, Hinton, Sejnowski (1985).
     """
+    check_kind("machine", machine, BoltzmannMachine)
     v = machine.check_visible("v", v)
     phases = ExactPhases() if phases is None else phases
     if not isinstance(phases, Phases):

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from dbnlib.checks import NotNormalisableError, check_count, check_generator
+from dbnlib.checks import NotNormalisableError, check_count, check_generator, check_kind, check_real
 from dbnlib.dbn import DBN
 from dbnlib.exact import CHUNK_NUMBERS, in_float64, log_partition
 
@@ -92,6 +92,7 @@ def _from_the_top(
     value(hᴸ⁻¹) = log p_top(hᴸ⁻¹), then value(hˡ) = combine over hˡ⁺¹ of
     log p(hˡ | hˡ⁺¹) + value(hˡ⁺¹). At the bottom, only the rows of v are asked for.
     """
+    check_kind("dbn", dbn, DBN)
     v = dbn.rbms[0].check_visible_states("v", v).astype(np.float64)
     top = in_float64(dbn.top)
     n_states = [1] + [rbm.visible.n_states for rbm in dbn.rbms[1:]]
@@ -102,6 +103,7 @@ def _from_the_top(
                 "use estimate_bound, or importance weights"
             )
     log_z = log_partition(top, progress=False) if top_log_z is None else top_log_z
+    log_z = check_real("top_log_z", log_z)
     layers = [v] + [rbm.visible.states(0, rbm.visible.n_states) for rbm in dbn.rbms[1:]]
     rows = max(1, CHUNK_NUMBERS // max(top.W.shape))
     starts = range(0, len(layers[-1]), rows)
@@ -133,6 +135,7 @@ def log_weights(
     """
     v = dbn.rbms[0].check_visible_states("v", v)
     check_generator(rng)
+    top_log_z = check_real("top_log_z", top_log_z)
     result = np.empty((check_count("n_samples", n_samples), len(v)))
     for log_w in result:
         log_w[...] = -top_log_z
@@ -173,6 +176,7 @@ def estimate_bound(
         25 units in its smaller layer. With an estimate of log Z the bound is an estimate too.
     """
     n_samples = check_count("n_samples", n_samples, 2)
+    check_kind("dbn", dbn, DBN)
     if top_log_z is None:
         top_log_z = log_partition(dbn.top)
     log_w = log_weights(dbn, v, n_samples, rng, top_log_z=top_log_z)

@@ -80,8 +80,8 @@ def check_array(
     if not np.isfinite(array).all():
         n_bad = int((~np.isfinite(array)).sum())
         raise ValueError(
-            f"{name} holds {n_bad} value{'s' * (n_bad != 1)} that are NaN or infinite; "
-            "fill or drop them first"
+            f"{name} holds {n_bad} value{'s that are' if n_bad > 1 else ' that is'} NaN or "
+            "infinite; fill or drop them first"
         )
     return array
 
@@ -157,6 +157,24 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
+
+
+def check_kind(name: str, value: object, kind: type) -> None:
+    """Raise TypeError, with what was given, unless `value` is a `kind`."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOR" else "a"
+        raise TypeError(f"{name} must be {article} {kind.__name__}, got {value!r}")
+
+
+def check_dtype(dtype: object) -> np.dtype:
+    """Return float32 or float64; TypeError for any other type of number."""
+    try:
+        given = np.dtype(dtype)
+    except TypeError:
+        given = None
+    if given not in (np.float32, np.float64):
+        raise TypeError(f"dtype must be numpy.float32 or numpy.float64, got {dtype!r}")
+    return given
 
 
 def check_generator(rng: object) -> np.random.Generator:

@@ -112,7 +112,10 @@ class Dataset:
             for no rows at all
         """
         try:
-            rows = np.arange(len(self))[rows if isinstance(rows, slice) else np.asarray(rows)]
+            if not isinstance(rows, slice):
+                # an empty list has no dtype of its own
+                rows = np.asarray(rows) if np.size(rows) else np.zeros(0, dtype=np.int64)
+            rows = np.arange(len(self))[rows]
         except IndexError as error:
             raise IndexError(
                 f"rows must be row numbers below {len(self)}, a mask of that length, or a slice: "

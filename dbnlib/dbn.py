@@ -43,9 +43,11 @@ class DBN:
     """
 
     def __init__(self, rbms: Sequence[RBM], recognition: Sequence[RBM] | None = None):
-        self.rbms = list(rbms)
-        if not self.rbms or not all(isinstance(rbm, RBM) for rbm in self.rbms):
+        if not isinstance(rbms, (list, tuple)) or not rbms:
             raise TypeError(f"a DBN is made of a list of at least one RBM, got {rbms!r}")
+        if not all(isinstance(rbm, RBM) for rbm in rbms):
+            raise TypeError(f"a DBN is made of RBMs only, got {rbms!r}")
+        self.rbms = list(rbms)
         for level, (lower, upper) in enumerate(pairwise(self.rbms), 1):
             if lower.hidden != upper.visible:
                 raise ValueError(

@@ -33,6 +33,12 @@ def generator_from(random_state: Any) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(seed.tolist()))
 
 
+def as_text(value: Any) -> Any:
+    """An array of `str` objects, as pandas and scikit-learn make them, as an array of text."""
+    is_objects = isinstance(value, np.ndarray) and value.dtype == object
+    return value.astype(str) if is_objects and all(isinstance(v, str) for v in value) else value
+
+
 class Estimator(BaseEstimator):
     """The base of our estimators: scikit-learn's, with scaling of the input and with files."""
 
@@ -97,7 +103,11 @@ class Estimator(BaseEstimator):
             settings["random_state"] = None
         if settings["checkpoint"] is not None:
             settings["checkpoint"] = str(settings["checkpoint"])
-        fitted = {n: v for n, v in vars(self).items() if n.endswith("_") and not n.startswith("_")}
+        fitted = {
+            n: as_text(v)
+            for n, v in vars(self).items()
+            if n.endswith("_") and not n.startswith("_")
+        }
         if "feature_names_in_" in fitted:
             # scikit-learn keeps them as Python objects
             fitted["feature_names_in_"] = fitted["feature_names_in_"].astype(str)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from dbnlib.boltzmann import BoltzmannMachine
-from dbnlib.checks import NotNormalisableError, check_count, check_generator
+from dbnlib.checks import NotNormalisableError, check_count, check_generator, check_kind, check_real
 from dbnlib.progress import bar
 from dbnlib.rbm import RBM
 from dbnlib.units import Bernoulli, Units, softplus
@@ -37,6 +37,7 @@ def smaller_side(rbm: RBM) -> str:
 
     Raises NotNormalisableError if neither can be enumerated.
     """
+    check_kind("rbm", rbm, RBM)
     counts = {}
     for side in ("visible", "hidden"):
         try:
@@ -68,6 +69,7 @@ def state_chunks(units: Units, width: int) -> Iterator[np.ndarray]:
 
 def in_float64(rbm: RBM) -> RBM:
     """The machine in float64, so that what is called exact is."""
+    check_kind("rbm", rbm, RBM)
     return RBM(rbm.W.astype(np.float64), rbm.b, rbm.c, visible=rbm.visible, hidden=rbm.hidden)
 
 
@@ -118,7 +120,8 @@ def log_likelihood(rbm: RBM, v: Any, *, log_z: float | None = None) -> np.ndarra
     """
     rbm = in_float64(rbm)
     v = rbm.check_visible_states("v", v)
-    return -rbm.free_energy(v) - (log_partition(rbm) if log_z is None else log_z)
+    log_z = log_partition(rbm) if log_z is None else check_real("log_z", log_z)
+    return -rbm.free_energy(v) - log_z
 
 
 def visible_distribution(rbm: RBM) -> np.ndarray:
@@ -183,6 +186,7 @@ def pseudo_log_likelihood(
 
     Source: Besag (1975); Marlin et al. (2010).
     """
+    check_kind("rbm", rbm, RBM)
     if not isinstance(rbm.visible, Bernoulli):
         raise ValueError(
             f"the pseudo-likelihood needs Bernoulli visible units, not {rbm.visible!r}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dbnlib.checks import check_choice, check_count
+from dbnlib.checks import check_choice, check_count, check_kind
 from dbnlib.dbn import DBN
 from dbnlib.layers import initialise
 from dbnlib.network import Network
@@ -54,6 +54,7 @@ def network_from_dbn(
     output : its activation, 'softmax', 'sigmoid' or 'identity'; the loss is the one that fits
     initialisation : how its weights start, see `dbnlib.layers.initialise`
     """
+    check_kind("dbn", dbn, DBN)
     check_choice("output", output, tuple(LOSSES))
     n_outputs = check_count("n_outputs", n_outputs)
     upward = [*dbn.recognition, dbn.top]
@@ -75,6 +76,7 @@ def autoencoder_from_dbn(dbn: DBN) -> Network:
 
     Source: Hinton and Salakhutdinov (2006), figure 1.
     """
+    check_kind("dbn", dbn, DBN)
     up, down = [*dbn.recognition, dbn.top], dbn.rbms[::-1]
     output = activation_of(dbn.rbms[0].visible)
     if output == "relu":

@@ -118,7 +118,7 @@ def make_units(kind: str | Units, n: int) -> Units:
         if kind.n != n:
             raise ValueError(f"the layer {kind!r} has {kind.n} units, but the weights want {n}")
         return kind
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"units must be one of {', '.join(KINDS)} or a layer, got {kind!r}")
     return KINDS[kind](n)
 

@@ -33,7 +33,14 @@ from typing import ClassVar
 import numpy as np
 
 from dbnlib import units
-from dbnlib.checks import check_array, check_choice, check_count, check_generator, check_real
+from dbnlib.checks import (
+    check_array,
+    check_choice,
+    check_count,
+    check_dtype,
+    check_generator,
+    check_real,
+)
 
 
 class Activation:
@@ -182,7 +189,7 @@ def initialise(
         W = rng.uniform(-bound, bound, (n_in, n_out))
     else:
         W = np.sqrt(2 / n_in) * rng.standard_normal((n_in, n_out))
-    return W.astype(dtype)
+    return W.astype(check_dtype(dtype))
 
 
 def draw_mask(p: float, rng: np.random.Generator, out: np.ndarray) -> np.ndarray:

@@ -32,7 +32,13 @@ from dbnlib.bound import (
     exact_log_likelihood,
     log_weights,
 )
-from dbnlib.checks import NotNormalisableError, check_choice, check_count, check_generator
+from dbnlib.checks import (
+    NotNormalisableError,
+    check_choice,
+    check_count,
+    check_generator,
+    check_kind,
+)
 from dbnlib.dbn import DBN
 from dbnlib.exact import is_small, log_likelihood, log_partition
 from dbnlib.log_z import N_ERRORS
@@ -69,6 +75,7 @@ def importance_weighted_bound(
 
     Source: Burda, Grosse, Salakhutdinov (2016).
     """
+    check_kind("dbn", dbn, DBN)
     n_samples = check_count("n_samples", n_samples)
     n_repeats = check_count("n_repeats", n_repeats, 2)
     if top_log_z is None:

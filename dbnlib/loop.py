@@ -168,7 +168,7 @@ def run_epochs(
     history = History()
     if checkpoint is not None:
         fingerprint(job, batch_size)  # complains before the first epoch, not after it
-        if Path(checkpoint).exists():
+        if storage.check_place(checkpoint).exists():
             resume(checkpoint, job, batch_size, history, rng)
     n_batches = -(-job.n_rows // batch_size)
     with bar(epochs * n_batches, job.name, "batch", show=progress) as shown:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dbnlib.checks import NotNormalisableError
+from dbnlib.checks import NotNormalisableError, check_kind
 from dbnlib.groups import Groups
 from dbnlib.rbm import RBM
 from dbnlib.units import ReLU, Units
@@ -57,6 +57,7 @@ def largest_coupling(rbm: RBM) -> float:
 
 def check_normalisable(rbm: RBM) -> None:
     """Raise NotNormalisableError unless Z is certainly finite."""
+    check_kind("rbm", rbm, RBM)
     coupling = largest_coupling(rbm)
     if coupling >= 1:
         raise NotNormalisableError(

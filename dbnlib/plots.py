@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from dbnlib.checks import check_array
+from dbnlib.checks import check_array, check_count
 from dbnlib.loop import History
 
 #: Okabe and Ito's colours, told apart by colour-blind readers as well
@@ -40,7 +40,13 @@ def image_grid(
     signed : True for weights: blue below zero, red above, white at zero, one scale for all;
         False for pixels between 0 (white) and 1 (black)
     """
-    images = check_array("images", images, ndim=2, shape=(None, shape[0] * shape[1]))
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+        raise ValueError(f"shape must be (rows, cols) of one image, got {shape!r}")
+    height, width = (check_count("each length in shape", length) for length in shape)
+    images = check_array("images", images, ndim=2, shape=(None, height * width))
+    columns = check_count("columns", columns)
+    if titles and len(titles) != len(images):
+        raise ValueError(f"there are {len(titles)} titles for {len(images)} images")
     rows = -(-len(images) // columns)
     extra = 0.3 * bool(title)
     height = 0.85 + 0.2 * bool(titles)
@@ -75,6 +81,7 @@ def filters(W: Any, shape: tuple[int, int], *, n: int = 40, columns: int = 10) -
     W : array of shape (n_visible, n_hidden), with n_visible = rows · cols
     """
     W = check_array("W", W, ndim=2)
+    n = check_count("n", n)
     return image_grid(
         W.T[:n],
         shape,
@@ -107,6 +114,9 @@ def history(records: History | Mapping[str, History], names: Sequence[str] | Non
     several = {"": records} if isinstance(records, History) else dict(records)
     if names is None:
         names = list(dict.fromkeys(n for record in several.values() for n in record.names))
+    missing = [n for n in names if not any(n in record.names for record in several.values())]
+    if missing:
+        raise ValueError(f"{', '.join(map(repr, missing))} was not recorded in any history")
     if not names:
         raise ValueError("there is nothing to draw: no monitor was recorded")
     figure, axes = plt.subplots(

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from dbnlib.checks import check_choice, check_count, check_real
 from dbnlib.estimator_base import Estimator
 from dbnlib.finetuning import network_from_dbn
+from dbnlib.layers import dropout_probabilities
 from dbnlib.loop import History
 from dbnlib.network import Network
 from dbnlib.network_training import train_network
@@ -77,6 +78,19 @@ class FineTuned(Estimator):
         rate = linear(check_real("learning_rate", self.learning_rate, 0), 0.0, epochs)
         return SGD(rate, self.momentum) if self.optimiser == "sgd" else Adam(rate)
 
+    def _check_settings(self) -> None:
+        """Raise now what is wrong with the settings of the fine-tuning, not after pretraining."""
+        check_count("n_members", self.n_members)
+        check_count("batch_size", self.batch_size)
+        check_count("patience", self.patience)
+        check_real("validation_fraction", self.validation_fraction, 0, 0.9)
+        check_real("momentum", self.momentum, 0, 1)
+        check_real("weight_decay", self.weight_decay, 0)
+        if self.max_norm is not None:
+            check_real("max_norm", self.max_norm, 0, open_low=True)
+        dropout_probabilities(self.dropout, np.size(self.hidden_sizes) + 1)
+        self._optimiser()
+
     def _member(
         self,
         number: int,
@@ -98,7 +112,7 @@ class FineTuned(Estimator):
         classes = y if output == "softmax" else None
         name = f"fine-tuning {number} of {self.n_members}"
         held_out = None
-        fraction = check_real("validation_fraction", self.validation_fraction, 0, 0.9)
+        fraction = self.validation_fraction
         if fraction:
             seed = int(rng.integers(2**31))
             x, x_held, y, y_held = train_test_split(
@@ -112,7 +126,7 @@ class FineTuned(Estimator):
             epochs=self.epochs,
             optimiser=self._optimiser(),
             rng=rng,
-            batch_size=min(check_count("batch_size", self.batch_size), len(x)),
+            batch_size=min(self.batch_size, len(x)),
             weight_decay=self.weight_decay,
             dropout=self.dropout,
             max_norm=self.max_norm,

@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from dbnlib.checks import check_count
 from dbnlib.estimator_base import generator_from
 from dbnlib.predictor_base import FineTuned
 from dbnlib.scaling import Scaling
@@ -67,7 +66,8 @@ class DBNClassifier(ClassifierMixin, FineTuned):
         if len(self.classes_) < 2:
             only = self.classes_.tolist()[0]
             raise ValueError(f"y has one class only, {only!r}; a classifier needs at least two")
-        n_members = check_count("n_members", self.n_members)
+        self._check_settings()
+        n_members = self.n_members
         v = self._scaled_training_rows(X, X_unlabelled)
         rng = generator_from(self.random_state)
         self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng, self.hidden)
@@ -188,7 +188,8 @@ class DBNRegressor(RegressorMixin, FineTuned):
         y = np.asarray(y, dtype=np.float64)
         self.target_shape_ = y.shape[1:]
         y = y.reshape(len(y), -1)
-        n_members = check_count("n_members", self.n_members)
+        self._check_settings()
+        n_members = self.n_members
         v = self._scaled_training_rows(X, X_unlabelled)
         self.target_scaling_ = Scaling("feature", "gaussian").fit(y)
         z = self.target_scaling_.transform(y).astype(np.float32)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dbnlib.checks import check_array, check_choice, check_count, check_generator
+from dbnlib.checks import check_array, check_choice, check_count, check_dtype, check_generator
 from dbnlib.dbn import DBN
 from dbnlib.groups import make_units
 from dbnlib.loop import History
@@ -79,6 +79,7 @@ def pretrain_dbn(
     InterruptedTrainingWarning
         on Ctrl-C; the layers above the interrupted one are those of their random start
     """
+    dtype = check_dtype(dtype)
     v = check_array("v", v, ndim=2).astype(dtype)
     held_out = None if held_out is None else check_array("held_out", held_out, ndim=2).astype(dtype)
     check_generator(rng)

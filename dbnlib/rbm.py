@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from dbnlib.checks import check_array, check_count, check_generator, check_real
+from dbnlib.checks import check_array, check_count, check_dtype, check_generator, check_real
 from dbnlib.groups import describe, from_description, make_units
 from dbnlib.storage import storable
 from dbnlib.units import Units
@@ -90,7 +90,7 @@ class RBM:
         n_hidden = check_count("n_hidden", n_hidden)
         scale = check_real("scale", scale, 0)
         W = scale * check_generator(rng).standard_normal((n_visible, n_hidden))
-        rbm = cls(W.astype(dtype), visible=visible, hidden=hidden)
+        rbm = cls(W.astype(check_dtype(dtype)), visible=visible, hidden=hidden)
         if data is not None:
             data = rbm.check_visible("data", data)
             rbm.b[:] = rbm.visible.bias_for(data.mean(axis=0, dtype=np.float64))

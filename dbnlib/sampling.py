@@ -12,7 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dbnlib.checks import check_array, check_count, check_generator, check_real
+from dbnlib.checks import (
+    check_array,
+    check_count,
+    check_generator,
+    check_real,
+    check_two_valued,
+)
 from dbnlib.progress import bar
 
 
@@ -138,6 +144,8 @@ def states_seen(states: Any, n_units: int) -> np.ndarray:
 
     The histogram that one holds against an enumerated distribution.
     """
+    states = check_array("states", states, ndim=np.ndim(states))
+    check_two_valued("states", states, (0, 1), "for spins call dbnlib.spins.to_bits")
     powers = 2 ** np.arange(n_units - 1, -1, -1)
-    numbers = np.asarray(states).reshape(-1, n_units).astype(np.int64) @ powers
+    numbers = states.reshape(-1, n_units).astype(np.int64) @ powers
     return np.bincount(numbers, minlength=2**n_units)

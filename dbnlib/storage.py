@@ -120,9 +120,21 @@ def unpack(packed: Any, arrays: dict[str, np.ndarray]) -> Any:
     return packed["value"]
 
 
+def check_place(path: str | Path) -> Path:
+    """Return `path` if a file can be written there; OSError that says what is wrong otherwise."""
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} to")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"the folder {path.parent} is not yours to write {path.name} to")
+    return path
+
+
 def write(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarray]) -> Path:
     """Write header and arrays beside `path`, then rename: a crash leaves the old file whole."""
-    path = Path(path)
+    path = check_place(path)
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise StorageError(

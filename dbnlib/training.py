@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dbnlib.checks import check_count, check_generator, check_real
+from dbnlib.checks import check_count, check_generator, check_kind, check_real
 from dbnlib.gradients import GradientEstimator, cd_for, centred_gradient
 from dbnlib.loop import History, Job, checksum, run_epochs
 from dbnlib.monitors import Monitor, make_monitors
@@ -178,6 +178,7 @@ def train_rbm(
 
     Source: Hinton (2010).
     """
+    check_kind("rbm", rbm, RBM)
     v = rbm.check_visible("v", v)
     held_out = None if held_out is None else rbm.check_visible("held_out", held_out)
     check_generator(rng)

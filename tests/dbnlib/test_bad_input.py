@@ -63,7 +63,7 @@ from dbnlib import (
 from dbnlib.boltzmann_training import train_boltzmann
 from dbnlib.checks import DataError, NotNormalisableError, StorageError
 from dbnlib.finetuning import autoencoder_from_dbn, network_from_dbn
-from dbnlib.sampling import anneal, geometric_betas, record_chain, run_chain
+from dbnlib.sampling import anneal, geometric_betas, record_chain, run_chain, states_seen
 from dbnlib.schedules import linear
 
 # ---- right input, for the wrong calls to differ from in one point
@@ -204,6 +204,10 @@ REFUSED = [
     case("ReLU", "a name", lambda _: ReLU("3"), TypeError, "number of ReLU units", "got '3'"),
     case("Softmax", "minus one", lambda _: Softmax(-1), ValueError, "at least 1, got -1"),
     case("Groups", "numbers", lambda _: Groups([3, 4]), TypeError, "list of layers", "got [3, 4]"),
+    case(
+        "RBM", "whole weights", lambda _: RBM.random(3, 2, rng(), dtype=int), TypeError, "float64"
+    ),
+    case("RBM", "a list of units", lambda _: RBM(GREY, visible=["relu"]), ValueError, "['relu']"),
     # training an RBM
     case("CD", "k=0", lambda _: CD(0), ValueError, "k must be at least 1, got 0"),
     case("CD", "k=-1", lambda _: CD(-1), ValueError, "k must be at least 1, got -1"),
@@ -251,16 +255,16 @@ REFUSED = [
         "train_rbm",
         "a folder as checkpoint",
         lambda folder: fit_rbm(checkpoint=folder),
-        StorageError,
-        "is a folder, not a model file",
+        IsADirectoryError,
+        "is a folder; give the name of a file in it",
     ),
     case(
         "train_rbm",
         "a checkpoint beneath a file",
         lambda folder: fit_rbm(checkpoint=written(folder, b"") / "rbm.npz"),
-        NotADirectoryError,
-        "Not a directory",
-        "rbm.npz",
+        FileNotFoundError,
+        "there is no folder",
+        "to write rbm.npz to",
     ),
     case(
         "train_rbm",
@@ -287,7 +291,62 @@ REFUSED = [
         "checkpoint of another run: learning_rate differ",
         "Give a new path",
     ),
+    case(
+        "train_rbm",
+        "the checkpoint of another kind of generator",
+        lambda folder: [
+            fit_rbm(checkpoint=folder / "a.npz", rng=np.random.Generator(kind(0)), epochs=2)
+            for kind in (np.random.PCG64, np.random.SFC64)
+        ],
+        StorageError,
+        "written with the generator PCG64, and rng is a SFC64",
+    ),
+    *(
+        case(call.__name__, "another kind of model", run, TypeError, *words)
+        for call, run, words in (
+            (train_rbm, lambda _: fit_rbm(model=dbn()), ["rbm must be an RBM, got DBN("]),
+            (log_partition, lambda _: log_partition(dbn()), ["must be an RBM, got DBN("]),
+            (log_likelihood, lambda _: log_likelihood(dbn(), BITS), ["an RBM, got DBN("]),
+            (pseudo_log_likelihood, lambda _: pseudo_log_likelihood(dbn(), BITS), ["an RBM, got"]),
+            (exact_bound, lambda _: exact_bound(rbm(), BITS), ["dbn must be a DBN, got RBM("]),
+            (exact_log_likelihood, lambda _: exact_log_likelihood(rbm(), BITS), ["a DBN, got RBM"]),
+            (estimate_bound, lambda _: estimate_bound(rbm(), BITS, rng()), ["a DBN, got RBM("]),
+            (network_from_dbn, lambda _: network_from_dbn(rbm(), 2, rng()), ["a DBN, got RBM("]),
+            (ais, lambda _: ais(dbn(), rng()), ["rbm must be an RBM, got DBN("]),
+            (
+                parallel_tempering,
+                lambda _: parallel_tempering(dbn(), BITS, 2, rng()),
+                ["rbm must be an RBM, got DBN("],
+            ),
+            (
+                importance_weighted_bound,
+                lambda _: importance_weighted_bound(rbm(), BITS, rng()),
+                ["dbn must be a DBN, got RBM("],
+            ),
+            (autoencoder_from_dbn, lambda _: autoencoder_from_dbn(rbm()), ["a DBN, got RBM("]),
+            (DBN, lambda _: DBN(rbm()), ["a list of at least one RBM, got RBM("]),
+            (
+                train_boltzmann,
+                lambda _: train_boltzmann(rbm(), BITS, epochs=1, rng=rng()),
+                ["machine must be a BoltzmannMachine, got RBM("],
+            ),
+        )
+    ),
     # what is exact
+    case(
+        "log_likelihood",
+        "log Z that is NaN",
+        lambda _: log_likelihood(rbm(), BITS, log_z=np.nan),
+        ValueError,
+        "log_z must be a finite number",
+    ),
+    case(
+        "exact_bound",
+        "log Z in words",
+        lambda _: exact_bound(dbn(), BITS, top_log_z="7"),
+        TypeError,
+        "top_log_z must be a number, got '7'",
+    ),
     case(
         "log_partition",
         "too many units",
@@ -408,7 +467,7 @@ REFUSED = [
     ),
     # DBN
     case("DBN", "no RBMs", lambda _: DBN([]), TypeError, "at least one RBM, got []"),
-    case("DBN", "networks", lambda _: DBN([network()]), TypeError, "one RBM, got [Network("),
+    case("DBN", "networks", lambda _: DBN([network()]), TypeError, "RBMs only, got [Network("),
     case(
         "DBN",
         "layers that do not meet",
@@ -427,6 +486,7 @@ REFUSED = [
     case("DBN", "no samples", lambda _: dbn().sample(0, rng()), ValueError, "n_samples must be"),
     case("pretrain_dbn", "1-D rows", lambda _: fit_dbn(BITS[0]), ValueError, "write v[None, :]"),
     case("pretrain_dbn", "no layers", lambda _: fit_dbn(BITS, []), ValueError, "at least one hid"),
+    case("pretrain_dbn", "half precision", lambda _: fit_dbn(dtype="f2"), TypeError, "got 'f2'"),
     case("pretrain_dbn", "half a unit", lambda _: fit_dbn(BITS, [2.5]), TypeError, "got 2.5"),
     case("pretrain_dbn", "digits in words", lambda _: fit_dbn(BITS, "43"), TypeError, "got '43'"),
     case("pretrain_dbn", "one size", lambda _: fit_dbn(BITS, 4), TypeError, "a list such as [256"),
@@ -456,6 +516,9 @@ REFUSED = [
         lambda _: Network([GREY, GREY], [np.zeros(6)] * 2, ["tanh"] * 2),
         ValueError,
         "weights[1] must have length 6 along axis 0, got shape (12, 6)",
+    ),
+    case(
+        "Network", "dtype", lambda _: Network.random([3, 2], rng(), dtype=int), TypeError, "dtype"
     ),
     case("Network", "one size", lambda _: Network.random([3], rng()), ValueError, "got [3]"),
     case(
@@ -557,6 +620,7 @@ REFUSED = [
         ValueError,
         "beta must be a finite number in [0, inf], got -1.0",
     ),
+    case("states_seen", "grey", lambda _: states_seen(GREY, 6), ValueError, "only 0 and 1, got"),
     case(
         "record_chain",
         "every 0 steps",
@@ -787,6 +851,16 @@ REFUSED = [
                 ["'first' cannot be used to seed"],
             ),
             (
+                "one size alone",
+                lambda _, k=kind: small(k, hidden_sizes=4).fit(GREY, LABELS),
+                TypeError,
+                [
+                    "a list such as [256, 64], got 4"
+                    if kind is not RBMTransformer
+                    else "'hidden_sizes'"
+                ],
+            ),
+            (
                 "use before fit",
                 lambda _, k=kind: answer(small(k), GREY),
                 NotFittedError,
@@ -805,7 +879,35 @@ REFUSED = [
             (DBNClassifier, "predict_proba", lambda _: small(DBNClassifier).predict_proba(GREY)),
         )
     ),
+    *(
+        case(kind.__name__, f"{setting}, before any pretraining", call, error, setting)
+        for kind in (DBNClassifier, DBNRegressor)
+        for setting, value, error in (
+            ("optimiser", "rmsprop", ValueError),
+            ("learning_rate", -1.0, ValueError),
+            ("momentum", 2.0, ValueError),
+            ("dropout", 0.5, TypeError),
+            ("max_norm", 0, ValueError),
+            ("weight_decay", -1.0, ValueError),
+            ("validation_fraction", 1.0, ValueError),
+            ("patience", 0, ValueError),
+            ("batch_size", 0, ValueError),
+        )
+        for call in [
+            # with a pretraining that would take days
+            lambda _, k=kind, s={setting: value}: small(k, pretraining_epochs=10**9, **s).fit(
+                GREY, LABELS
+            )
+        ]
+    ),
     # data
+    case(
+        "data",
+        "a subset of nothing",
+        lambda _: data.digits().subset([]),
+        ValueError,
+        "images is empty",
+    ),
     case(
         "data",
         "labels of other images",
@@ -854,8 +956,8 @@ REFUSED = [
         "no such folder",
         lambda folder: save(folder / "none" / "a.npz", rbm()),
         FileNotFoundError,
-        "No such file or directory",
-        "a.npz",
+        "there is no folder",
+        "to write a.npz to",
     ),
     case("load", "no file", lambda f: load(f / "a.npz"), FileNotFoundError, "there is no file"),
     case("load", "a folder", lambda folder: load(folder), StorageError, "not a model file"),
@@ -888,6 +990,23 @@ REFUSED = [
         lambda _: plots.reconstructions(GREY, GREY[:3], (2, 3)),
         ValueError,
         "mirrored must have length 12",
+    ),
+    case(
+        "plots", "no columns", lambda _: plots.image_grid(GREY, (2, 3), columns=0), ValueError, "1"
+    ),
+    case("plots", "one length", lambda _: plots.image_grid(GREY, 6), ValueError, "(rows, cols) of"),
+    case(
+        "plots", "titles", lambda _: plots.image_grid(GREY, (2, 3), titles=["a"]), ValueError, "12"
+    ),
+    case(
+        "plots", "n=-1", lambda _: plots.filters(GREY.T, (2, 3), n=-1), ValueError, "n must be at"
+    ),
+    case(
+        "plots",
+        "a monitor that was not recorded",
+        lambda _: plots.history(History([{"loss": 1.0}]), ["error"]),
+        ValueError,
+        "'error' was not recorded",
     ),
     case("plots", "no history", lambda _: plots.history(History()), ValueError, "nothing to draw"),
     case("History", "a name", lambda _: History([{"a": 1}])["b"], KeyError, "there are a"),
@@ -1097,3 +1216,15 @@ def test_what_was_fitted_on_a_data_frame_can_be_saved_and_knows_its_columns(kind
     np.testing.assert_array_equal(answer(again, X), answer(model, X))
     with pytest.raises(ValueError, match="feature names should match"):
         answer(again, X.rename(columns={"f": "g"}))
+
+
+def test_labels_of_words_as_pandas_has_them_can_be_saved(tmp_path):
+    y = np.array(["a", "b", "c"], dtype=object)[LABELS]
+    model = load(save(tmp_path / "model.npz", small(DBNClassifier).fit(GREY, y)))
+    assert model.classes_.tolist() == ["a", "b", "c"]
+
+
+def test_a_pretraining_rate_of_zero_learns_nothing():
+    still = small(DBNTransformer, pretraining_rate=0.0, pretraining_epochs=3).fit(GREY)
+    start = small(DBNTransformer, pretraining_epochs=0).fit(GREY)
+    np.testing.assert_array_equal(still.dbn_.top.W, start.dbn_.top.W)
