@@ -4,8 +4,10 @@
     python3 -m uv run python -m tests.benchmarks.digits --store    # and put it into the README
 
 The settings of `DBNClassifier` were chosen on validation splits inside the training rows of the
-first three of the ten splits; SVC has the C = 10 that is usual for these data, MLPClassifier its
-defaults but for the layer sizes and enough iterations to converge.
+first three of the ten splits, where many settings are alike within the error of some 0.2 points.
+Two others were looked at on the test rows before: (400, 400) Bernoulli units, 98.58 %, and (2000,)
+rectified ones, 98.61 %, a single network each. SVC has the C = 10 that is usual for these data,
+MLPClassifier its defaults but for the layer sizes and enough iterations to converge.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ def classifiers(seed: int) -> dict[str, ClassifierMixin]:
     """The DBN with its documented settings, and its peers."""
     return {
         "DBNClassifier": documented(seed),
-        "MLPClassifier (400, 400)": MLPClassifier((400, 400), max_iter=1000, random_state=seed),
+        "MLPClassifier (500, 500, 500)": MLPClassifier(
+            (500, 500, 500), max_iter=1000, random_state=seed
+        ),
         "SVC (RBF, C=10)": SVC(C=10),
     }
 
@@ -48,14 +52,15 @@ def classifiers(seed: int) -> dict[str, ClassifierMixin]:
 def documented(seed: int) -> DBNClassifier:
     """The settings that the README recommends for small images."""
     return DBNClassifier(
-        (2000,),
+        (500, 500, 500),
         hidden="relu",
-        pretraining_epochs=5,
-        pretraining_rate=0.001,
-        epochs=300,
+        pretraining_epochs=3,
+        pretraining_rate=0.0005,
+        epochs=200,
         learning_rate=0.05,
-        dropout=(0.2, 0.5),
+        dropout=(0.1, 0.3),
         batch_size=50,
+        n_members=3,
         scaling="global",
         progress=False,
         random_state=seed,
@@ -96,14 +101,14 @@ def table(results: dict[str, Any]) -> str:
         accuracy = 100 * np.array(row["accuracy"])
         lines.append(
             f"| `{name}` | {accuracy.mean():.2f} % | {accuracy.std(ddof=1):.2f} | "
-            f"{accuracy.min():.2f} % | {np.median(row['seconds']):.1f} |"
+            f"{accuracy.min():.2f} % | {np.median(row['seconds']):.2g} |"
         )
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     machine = results["machine"]
     lines += [
         "",
         f"{len(accuracy)} stratified 80/20 splits, seeds 0 to {len(accuracy) - 1}; {versions}; "
-        f"{machine['cores']} cores ({machine['processor']}). Made by `{results['command']}`.",
+        f"{machine['cores']} cores ({machine['processor']}), BLAS threads: {machine['threads']}. Made by `{results['command']}`.",
     ]
     return "\n".join(lines)
 
