@@ -105,10 +105,11 @@ def table(results: dict[str, Any]) -> str:
         )
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     machine = results["machine"]
+    cores = f"{machine['cores']} cores ({machine['processor']}), BLAS threads: {machine['threads']}"
     lines += [
         "",
         f"{len(accuracy)} stratified 80/20 splits, seeds 0 to {len(accuracy) - 1}; {versions}; "
-        f"{machine['cores']} cores ({machine['processor']}), BLAS threads: {machine['threads']}. Made by `{results['command']}`.",
+        f"{cores}. Made by `{results['command']}`.",
     ]
     return "\n".join(lines)
 
