@@ -162,5 +162,5 @@ def test_what_no_file_may_name_is_recognised(what, text):
 
 
 def test_ordinary_words_are_not_forbidden():
-    harmless = "frame/work/x, ~/home/x, https://example.org/home/x, the root / the work"
+    harmless = "frame/root/x, ~/home/x, https://example.org/home/x, the root / the work"
     assert not any(re.search(pattern, harmless) for pattern in FORBIDDEN.values())
