@@ -160,7 +160,7 @@ class BoltzmannMachine:
     def conditional_means(self, x: Any) -> np.ndarray:
         """p(xᵢ = 1 | all other units of x) = σ(bᵢ + Σⱼ Jᵢⱼ xⱼ), for each i.
 
-        x : (n_examples, n_units) → (n_examples, n_units)..
+        x : (n_examples, n_units) → (n_examples, n_units).
         """
         return sigmoid(self.field(x))
 

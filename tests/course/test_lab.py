@@ -39,8 +39,9 @@ def get(url: str, **options) -> bytes:
 
 
 def test_free_port_can_be_listened_on():
-    with socket.create_server((HERE, lab.free_port(HERE))):
-        pass
+    port = lab.free_port(HERE)
+    with socket.create_server((HERE, port)) as server:
+        assert server.getsockname()[1] == port
 
 
 def test_taken_port_is_passed_over(monkeypatch):

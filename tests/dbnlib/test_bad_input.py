@@ -1203,6 +1203,7 @@ FIGURES = {
 def test_figures_of_few_things_can_be_drawn(what):
     figure = FIGURES[what]()
     figure.canvas.draw()
+    assert any(axes.has_data() for axes in figure.axes)
     plt.close(figure)
 
 
