@@ -3,12 +3,12 @@
     python3 -m uv run python -m tests.benchmarks.digits            # print the table
     python3 -m uv run python -m tests.benchmarks.digits --store    # and put it into the README
 
-Layers, dropout, rates and epochs of `DBNClassifier` were chosen on validation splits inside the
-training rows of the first three of the ten splits, where many settings are alike within an error
-of some 0.2 points. What was looked at on the test rows besides: (400, 400) Bernoulli units,
-98.58 %, and (2000,) rectified ones, 98.61 %, a single network each; and one to four members of the
-final network on the first four splits, where three and four members differed by one image. On four
-validation splits one member and three are alike (16 and 17 errors in 1,152 images). SVC has
+The settings of `DBNClassifier` were chosen on other splits, those of `random_state=0`: layers,
+dropout, rates and epochs on validation rows inside their training rows, where many settings are
+alike within an error of some 0.2 points; the number of members and the light pretraining among
+those that validation could not tell apart, after a look at test rows of the first four. The splits
+measured here, those of `random_state=1`, took no part in any of it. They divide the same 1,797
+images, so rows that were once looked at do return in them; no setting was changed after. SVC has
 the C = 10 that is usual for these data, MLPClassifier its defaults but for the layer sizes and
 enough iterations to converge.
 """
@@ -73,7 +73,8 @@ def documented(seed: int) -> DBNClassifier:
 def measure(n_splits: int = 10, chosen: Sequence[str] = ()) -> dict[str, Any]:
     """Accuracy and seconds of every classifier on every split, with all that produced them."""
     digits = data.digits()
-    splits = StratifiedShuffleSplit(n_splits, test_size=0.2, random_state=0)
+    # Not the splits of seed 0: the settings were chosen on those.
+    splits = StratifiedShuffleSplit(n_splits, test_size=0.2, random_state=1)
     names = [name for name in classifiers(0) if not chosen or name in chosen]
     rows: dict[str, dict[str, list[float]]] = {n: {"accuracy": [], "seconds": []} for n in names}
     with bar(n_splits * len(names), "digits", "fit") as shown:
@@ -111,7 +112,8 @@ def table(results: dict[str, Any]) -> str:
     cores = f"{machine['cores']} cores ({machine['processor']}), BLAS threads: {machine['threads']}"
     lines += [
         "",
-        f"{len(accuracy)} stratified 80/20 splits, seeds 0 to {len(accuracy) - 1}; {versions}; "
+        f"{len(accuracy)} stratified 80/20 splits (seed 1), classifiers seeded 0 to "
+        f"{len(accuracy) - 1}; {versions}; "
         f"{cores}. Made by `{results['command']}`.",
     ]
     return "\n".join(lines)
