@@ -84,17 +84,57 @@ def log_partition(rbm: RBM, *, progress: bool | None = None) -> float:
     """
     side = smaller_side(rbm)
     rbm = in_float64(rbm)
-    units, free_energy, width = (
-        (rbm.visible, rbm.free_energy, rbm.n_hidden)
-        if side == "visible"
-        else (rbm.hidden, rbm.free_energy_of_hidden, rbm.n_visible)
-    )
+    rbm = rbm if side == "hidden" else rbm.transposed()
     parts = []
-    with bar(units.n_states, "log Z", "state", show=progress) as shown:
-        for states in state_chunks(units, width):
-            parts.append(logsumexp(-free_energy(states)))
-            shown.update(len(states))
+    with bar(rbm.hidden.n_states, "log Z", "state", show=progress) as shown:
+        for minus_G in _negative_free_energies(rbm):
+            parts.append(logsumexp(minus_G))
+            shown.update(len(minus_G))
     return float(logsumexp(parts))
+
+
+def _negative_free_energies(rbm: RBM) -> Iterator[np.ndarray]:
+    """−G(h) = c'h + A(b + hW') of all hidden states, in chunks.
+
+    Of Bernoulli units the last few run through all their states within a chunk, and what they add
+    to the field is the same in each: x = (b + W h_first) + W h_last, the second part made once.
+    """
+    if not isinstance(rbm.hidden, Bernoulli):
+        for states in state_chunks(rbm.hidden, max(rbm.W.shape)):
+            yield -rbm.free_energy_of_hidden(states)
+        return
+    rows = max(1, CHUNK_NUMBERS // max(rbm.W.shape))
+    n_last = min(rbm.n_hidden, rows.bit_length() - 1)
+    n_first = rbm.n_hidden - n_last
+    numbers = np.arange(2**n_last, dtype=np.int64)
+    last = Bernoulli(n_last).numbered(numbers) if n_last else np.zeros((1, 0))
+    x_last, bias_last = last @ rbm.W[:, n_first:].T, last @ rbm.c[n_first:]
+    x, work = np.empty_like(x_last), np.empty_like(x_last)
+    for number in range(2**n_first):
+        first = np.array([number >> bit & 1 for bit in range(n_first - 1, -1, -1)], np.float64)
+        np.add(x_last, rbm.b + rbm.W[:, :n_first] @ first, out=x)
+        if isinstance(rbm.visible, Bernoulli):
+            A = _sum_of_softplus(x, work)
+        else:
+            A = rbm.visible.log_normaliser(x)
+        yield rbm.c[:n_first] @ first + bias_last + A
+
+
+def _sum_of_softplus(x: np.ndarray, work: np.ndarray) -> np.ndarray:
+    """Σ log(1 + eˣ) of each row as ½ Σ (x + |x|) + log Π (1 + e^−|x|): one logarithm a row.
+
+    The factors lie between 1 and 2, so that some 1000 of them make a finite product. `work` is an
+    array like x to work in.
+    """
+    np.abs(x, out=work)
+    total = 0.5 * (x.sum(axis=1) + work.sum(axis=1))
+    np.negative(work, out=work)
+    np.exp(work, out=work)
+    work += 1
+    most = np.finfo(x.dtype).maxexp - 1
+    for start in range(0, x.shape[1], most):
+        total += np.log(work[:, start : start + most].prod(axis=1))
+    return total
 
 
 def log_likelihood(rbm: RBM, v: Any, *, log_z: float | None = None) -> np.ndarray:

@@ -34,6 +34,15 @@ def test_chunks_do_not_change_the_sum(rng, monkeypatch):
     assert log_partition(rbm) == pytest.approx(whole, abs=1e-10)
 
 
+def test_a_layer_of_thousands_neither_overflows_nor_loses_digits(rng):
+    # e²⁰⁰⁰ is no number, and neither is a product of 2000 factors between 1 and 2
+    wide = RBM(rng.normal(size=(2000, 6)), rng.normal(size=2000), rng.normal(size=6))
+    h = Bernoulli(6).states(0, 64)
+    x = wide.b + h @ wide.W.T
+    by_definition = np.logaddexp.reduce(h @ wide.c + np.logaddexp(0, x).sum(axis=1))
+    assert log_partition(wide) == pytest.approx(by_definition, rel=1e-14)
+
+
 def test_log_partition_with_a_gaussian_layer_is_the_integral():
     W, b, c = np.array([[0.7, -0.4]]), np.array([0.3]), np.array([0.2, -0.5])
     rbm = RBM(W, b, c, visible="gaussian")
