@@ -21,6 +21,7 @@ from dbnlib.annealed import ais, ais_both
 from dbnlib.boltzmann import BoltzmannMachine
 from dbnlib.bound import estimate_bound, exact_bound, exact_log_likelihood
 from dbnlib.checks import DataError, DivergenceError, NotNormalisableError, StorageError
+from dbnlib.completion import complete
 from dbnlib.dbn import DBN
 from dbnlib.exact import log_likelihood, log_partition, pseudo_log_likelihood
 from dbnlib.gradients import CD, PCD, ExactGradient
@@ -33,10 +34,12 @@ from dbnlib.network_training import train_network
 from dbnlib.optimisers import SGD, Adam
 from dbnlib.pretraining import pretrain_dbn
 from dbnlib.rbm import RBM
+from dbnlib.sample_quality import assess_samples
 from dbnlib.storage import save
 from dbnlib.tempering import PT, parallel_tempering
 from dbnlib.training import train_rbm
 from dbnlib.units import Bernoulli, Gaussian, ReLU, Softmax
+from dbnlib.updown import wake_sleep
 
 __version__ = "0.1.0"
 
@@ -78,6 +81,8 @@ __all__ = [
     "StorageError",
     "ais",
     "ais_both",
+    "assess_samples",
+    "complete",
     "estimate_bound",
     "evaluate",
     "exact_bound",
@@ -92,6 +97,7 @@ __all__ = [
     "save",
     "train_network",
     "train_rbm",
+    "wake_sleep",
     *_LAZY,
 ]
 

@@ -8,8 +8,9 @@ by Jensen's inequality for the concave logarithm. Here q is the recognition pass
 
     log p(v, h) = log p(v | h¹) + … + log p(hᴸ⁻² | hᴸ⁻¹) − G(hᴸ⁻¹) − log Z
 
-with the top layer summed out: G is the free energy of the top RBM's visible side, Z its partition
-function. With one hidden layer nothing is left to guess, and the bound is log p(v) itself.
+with the top layer summed out, and the label, if the top RBM has one: G is the free energy of the
+top RBM's visible side, Z its partition function. With one hidden layer nothing is left to guess,
+and the bound is log p(v) itself.
 
 Source: Hinton, Osindero, Teh (2006), section 4; Salakhutdinov and Murray (2008).
 """
@@ -26,6 +27,8 @@ from scipy.special import logsumexp
 from dbnlib.checks import NotNormalisableError, check_count, check_generator, check_kind, check_real
 from dbnlib.dbn import DBN
 from dbnlib.exact import CHUNK_NUMBERS, in_float64, log_partition
+from dbnlib.labels import marginal_free_energy
+from dbnlib.rbm import RBM
 
 #: number of pairs of states of neighbouring layers that a table may hold
 MAX_PAIRS = 2**24
@@ -95,7 +98,8 @@ def _from_the_top(
     check_kind("dbn", dbn, DBN)
     v = dbn.rbms[0].check_visible_states("v", v).astype(np.float64)
     top = in_float64(dbn.top)
-    n_states = [1] + [rbm.visible.n_states for rbm in dbn.rbms[1:]]
+    between = [rbm.hidden for rbm in dbn.rbms[:-1]]
+    n_states = [1] + [units.n_states for units in between]
     for below, above in pairwise(n_states):
         if below * above > MAX_PAIRS:
             raise NotNormalisableError(
@@ -104,10 +108,11 @@ def _from_the_top(
             )
     log_z = log_partition(top, progress=False) if top_log_z is None else top_log_z
     log_z = check_real("top_log_z", log_z)
-    layers = [v] + [rbm.visible.states(0, rbm.visible.n_states) for rbm in dbn.rbms[1:]]
+    layers = [v] + [units.states(0, units.n_states) for units in between]
     rows = max(1, CHUNK_NUMBERS // max(top.W.shape))
     starts = range(0, len(layers[-1]), rows)
-    value = np.concatenate([-top.free_energy(layers[-1][i : i + rows]) for i in starts]) - log_z
+    parts = [-_top_free_energy(dbn, top, layers[-1][i : i + rows]) for i in starts]
+    value = np.concatenate(parts) - log_z
     for level in range(dbn.n_layers - 2, -1, -1):
         down, up = in_float64(dbn.rbms[level]), in_float64(dbn.recognition[level])
         below, above = layers[level], layers[level + 1]
@@ -147,8 +152,13 @@ def log_weights(
             log_w += _paired(down.visible, below, down.visible_field(h))
             log_w -= _paired(up.hidden, h, x_up)
             below = h
-        log_w -= dbn.top.free_energy(below)
+        log_w -= _top_free_energy(dbn, dbn.top, below)
     return result
+
+
+def _top_free_energy(dbn: DBN, top: RBM, u: np.ndarray) -> np.ndarray:
+    """G(u) of the top RBM, given in any precision, with its label summed out where there is one."""
+    return marginal_free_energy(top, u) if dbn.n_labels else top.free_energy(u)
 
 
 def _paired(units: Any, states: np.ndarray, field: np.ndarray) -> np.ndarray:

@@ -109,6 +109,16 @@ def check_two_valued(
     return array
 
 
+def check_mask(name: str, mask: object, shape: tuple[int, int]) -> np.ndarray:
+    """`mask` as booleans of `shape`, (n_rows, n_columns); a single row stands for all rows."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise TypeError(f"{name} must hold True and False, got dtype {mask.dtype}; compare first")
+    if mask.shape not in (shape, shape[1:]):
+        raise ValueError(f"{name} must have shape {shape[1:]} or {shape}, got {mask.shape}")
+    return np.broadcast_to(mask, shape)
+
+
 def check_couplings(name: str, J: object) -> np.ndarray:
     """A symmetric matrix with a zero diagonal; ValueError that says what is wrong otherwise."""
     J = check_array(name, J, ndim=2)

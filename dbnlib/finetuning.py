@@ -2,7 +2,7 @@
 
 The recognition pass of a DBN is a network already: each layer's mean given the one below. With an
 output layer on top it becomes a classifier or a regressor; unrolled, up and down again, it
-becomes an autoencoder.
+becomes an autoencoder. The weights of a label unit in the top RBM, if there is one, are left out.
 
 Source: Hinton and Salakhutdinov (2006); Bengio et al. (2007).
 """
@@ -15,6 +15,7 @@ from dbnlib.checks import check_choice, check_count, check_kind
 from dbnlib.dbn import DBN
 from dbnlib.layers import initialise
 from dbnlib.network import Network
+from dbnlib.rbm import RBM
 from dbnlib.units import Bernoulli, Gaussian, ReLU, Units
 
 #: activation that gives (for ReLU: nearly gives) the mean of such units
@@ -57,7 +58,7 @@ def network_from_dbn(
     check_kind("dbn", dbn, DBN)
     check_choice("output", output, tuple(LOSSES))
     n_outputs = check_count("n_outputs", n_outputs)
-    upward = [*dbn.recognition, dbn.top]
+    upward = [*dbn.recognition, _without_label(dbn)]
     head = initialise(dbn.top.n_hidden, n_outputs, initialisation, rng, dbn.dtype)
     return Network(
         [rbm.W for rbm in upward] + [head],
@@ -65,6 +66,15 @@ def network_from_dbn(
         [activation_of(rbm.hidden) for rbm in upward] + [output],
         loss=LOSSES[output],
     )
+
+
+def _without_label(dbn: DBN) -> RBM:
+    """The top RBM, or what is left of it when its label unit is taken away."""
+    if not dbn.n_labels:
+        return dbn.top
+    n = dbn.rbms[-2].n_hidden
+    units = {"visible": dbn.rbms[-2].hidden, "hidden": dbn.top.hidden}
+    return RBM(dbn.top.W[:n], dbn.top.b[:n], dbn.top.c, **units)
 
 
 def autoencoder_from_dbn(dbn: DBN) -> Network:
@@ -77,7 +87,8 @@ def autoencoder_from_dbn(dbn: DBN) -> Network:
     Source: Hinton and Salakhutdinov (2006), figure 1.
     """
     check_kind("dbn", dbn, DBN)
-    up, down = [*dbn.recognition, dbn.top], dbn.rbms[::-1]
+    top = _without_label(dbn)
+    up, down = [*dbn.recognition, top], [top, *dbn.rbms[-2::-1]]
     output = activation_of(dbn.rbms[0].visible)
     if output == "relu":
         raise ValueError("an autoencoder needs Bernoulli or Gaussian visible units, not ReLU")

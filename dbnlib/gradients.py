@@ -50,6 +50,13 @@ class GradientEstimator:
         """Arrays that a checkpoint must keep."""
         return {}
 
+    def fantasies(self) -> np.ndarray:
+        """The visible states in which the last negative phase ended: (n_chains, n_visible).
+
+        Raises TypeError where the negative phase has no chains.
+        """
+        raise TypeError(f"{self!r} runs no chains; use CD(k), PCD(k) or PT(k)")
+
     def gradient(
         self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
     ) -> Gradient:
@@ -124,6 +131,10 @@ class CD(GradientEstimator):
         self._hidden_field = np.empty((most, rbm.n_hidden), dtype)
         self._dW = np.empty(rbm.W.shape, dtype)
 
+    def fantasies(self) -> np.ndarray:
+        """See `GradientEstimator.fantasies`; means where `sample_visible` is False."""
+        return self._fantasies
+
     def gradient(
         self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
     ) -> Gradient:
@@ -132,6 +143,7 @@ class CD(GradientEstimator):
         n_chains = len(self._h) if self.persistent else n_data
         v_both, p_both = self._v[: n_data + n_chains], self._p[: n_data + n_chains]
         v0, v1 = v_both[:n_data], v_both[n_data:]
+        self._fantasies = v1
         p0, p1 = p_both[:n_data], p_both[n_data:]
         h = self._h[:n_chains]
 

@@ -235,7 +235,7 @@ def evaluate(
         z = _LogZ(value, value, value, "enumeration, exact")
     else:
         # the top RBM's own data: the training rows, carried up
-        data = [sets["train"], *dbn.up(sets["train"], depth=dbn.n_layers - 1, rng=rng)][-1]
+        data = dbn.top_rows(sets["train"], rng)
         z = _annealed(dbn.top, rng, reverse, {"data": data, "progress": progress} | annealing)
     lines = [
         line

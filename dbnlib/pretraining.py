@@ -17,11 +17,12 @@ import numpy as np
 
 from dbnlib.checks import check_array, check_choice, check_count, check_dtype, check_generator
 from dbnlib.dbn import DBN
-from dbnlib.groups import make_units
+from dbnlib.groups import Groups, make_units
+from dbnlib.labels import check_labels, split_units
 from dbnlib.loop import History
 from dbnlib.rbm import RBM
 from dbnlib.training import train_rbm
-from dbnlib.units import ReLU, Units
+from dbnlib.units import Bernoulli, Gaussian, ReLU, Softmax, Units
 
 
 def pretrain_dbn(
@@ -36,7 +37,9 @@ def pretrain_dbn(
     scale: float | None = None,
     upward: str = "mean",
     layer_settings: Sequence[Mapping[str, Any]] | None = None,
+    labels: Any = None,
     held_out: Any = None,
+    held_out_labels: Any = None,
     dtype: type = np.float32,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
@@ -50,13 +53,19 @@ def pretrain_dbn(
     hidden_sizes : list with the number of units of each hidden layer, bottom first
     epochs : for all layers, or one number a layer
     visible, hidden : kinds of units; `hidden` for all layers, or one a layer
-    start : 'random', or 'transposed': a layer whose width is that of the layer two below starts as
-        the machine below upside down, biases swapped, which leaves the model as it was
+    start : 'random', or 'transposed': a layer of the same units as the layer two below, and at
+        least as many, starts as the machine below upside down, biases swapped. That leaves the
+        model as it was, but for further units, which start with small random weights
     scale : standard deviation of the starting weights; by default 0.01, or He's √(2/n_visible) for
         layers of rectified units
     upward : 'mean' hands E[h | v] to the next layer, 'sample' a draw made once
     layer_settings : for each layer, settings of `train_rbm` that differ from the common ones
+    labels : class numbers from 0, of shape (n_examples,), optional
+        the top RBM, which must be the second at least, learns them together with the layer below,
+        as a softmax unit beside it; see `dbnlib.labels`. Choose upward='sample', so that features
+        are states, as labels are
     held_out : rows that are only watched; they are carried up with the data
+    held_out_labels : their class numbers, wanted where `labels` are given
     dtype : float32 or float64, for parameters and data
     checkpoint : folder, optional
         one file a layer, written after each epoch; a killed run goes on where it stood
@@ -90,6 +99,7 @@ def pretrain_dbn(
     sizes = [check_count("each of hidden_sizes", size) for size in hidden_sizes]
     if not sizes:
         raise ValueError("hidden_sizes is empty; a DBN has at least one hidden layer")
+    one_hot, held_out_one_hot = _one_hot(labels, held_out_labels, v, held_out, len(sizes), dtype)
     epochs = _one_per_layer("epochs", epochs, len(sizes))
     kinds = _one_per_layer("hidden", hidden, len(sizes))
     extra = _one_per_layer("layer_settings", layer_settings or {}, len(sizes))
@@ -102,6 +112,10 @@ def pretrain_dbn(
     interrupted = False
     for level, (size, kind) in enumerate(zip(sizes, kinds, strict=True), 1):
         above = make_units(kind, size)
+        if level == len(sizes) and one_hot is not None:
+            units = Groups([units, Softmax(one_hot.shape[1])])
+            v = np.hstack([v, one_hot])
+            held_out = None if held_out is None else np.hstack([held_out, held_out_one_hot])
         rbm = _start(start, scale, rbms, units, above, v, rng, dtype)
         rbms.append(rbm)
         units = above
@@ -136,6 +150,35 @@ def _one_per_layer(name: str, value: Any, n_layers: int) -> list[Any]:
     return list(value)
 
 
+def _one_hot(
+    labels: Any,
+    held_out_labels: Any,
+    v: np.ndarray,
+    held_out: np.ndarray | None,
+    n_layers: int,
+    dtype: type,
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The labels of both sets of rows as one-hot rows, None where there are none."""
+    if labels is None:
+        if held_out_labels is not None:
+            raise ValueError("held_out_labels were given without labels to learn; pass labels=...")
+        return None, None
+    if n_layers == 1:
+        raise ValueError(
+            "labels stand beside the layer below the top: give at least two hidden_sizes"
+        )
+    if (held_out is None) != (held_out_labels is None):
+        raise ValueError("with labels, held_out and held_out_labels go together")
+    n_labels = int(check_array("labels", labels, ndim=1).max()) + 1
+    labels = check_labels("labels", labels, n_labels, len(v))
+    eye = np.eye(n_labels, dtype=dtype)
+    if held_out is None:
+        return eye[labels], None
+    return eye[labels], eye[
+        check_labels("held_out_labels", held_out_labels, n_labels, len(held_out))
+    ]
+
+
 def _start(
     start: str,
     scale: float | None,
@@ -147,8 +190,9 @@ def _start(
     dtype: type,
 ) -> RBM:
     """The new layer before training."""
-    if start == "transposed" and rbms and rbms[-1].visible == above:
-        return rbms[-1].transposed()
+    if start == "transposed" and rbms and _fits_upside_down(rbms[-1], above):
+        turned = upside_down(rbms[-1], above, rng, scale=0.01 if scale is None else scale)
+        return _with_label(turned, units, v)
     if units.low == 0 and units.high == 1:
         # Values out of range are reported here, with the name that the caller knows.
         units.check("v", v)
@@ -156,6 +200,44 @@ def _start(
         scale = math.sqrt(2 / units.n) if isinstance(above, ReLU) else 0.01
     settings = {"visible": units, "hidden": above, "dtype": dtype}
     return RBM.random(units.n, above.n, rng, scale=scale, data=v, **settings)
+
+
+def _fits_upside_down(below: RBM, above: Units) -> bool:
+    """Whether the machine below, upside down, ends in these units, or in fewer of the same kind."""
+    independent = isinstance(above, Bernoulli | Gaussian | ReLU)
+    fewer = type(below.visible) is type(above) and independent and below.visible.n <= above.n
+    return below.visible == above or fewer
+
+
+def upside_down(below: RBM, hidden: Units, rng: np.random.Generator, *, scale: float = 0.01) -> RBM:
+    """The machine below turned over, W' and the biases swapped, with further hidden units.
+
+    On top of the machine below it leaves a DBN's likelihood where it was, and the bound is tight. A
+    further unit without weights only multiplies exp(−F) by a constant; so that they differ from
+    each other, their weights are drawn from N(0, scale²).
+
+    Source: Hinton, Osindero, Teh (2006), section 4, for equal widths.
+    """
+    turned = below.transposed()
+    n_more = hidden.n - turned.n_hidden
+    if n_more < 0:
+        raise ValueError(
+            f"upside down {below!r} has {turned.n_hidden} hidden units, and {hidden!r} has fewer"
+        )
+    more = scale * check_generator(rng).standard_normal((turned.n_visible, n_more))
+    W = np.hstack([turned.W, more.astype(turned.dtype)])
+    c = np.concatenate([turned.c, np.zeros(n_more, turned.dtype)])
+    return RBM(W, turned.b, c, visible=turned.visible, hidden=hidden)
+
+
+def _with_label(rbm: RBM, units: Units, v: np.ndarray) -> RBM:
+    """The machine with a label beside its units, as yet without weights: p(u) stays as it was."""
+    if units.n == rbm.n_visible:
+        return rbm
+    label = split_units(units)[1]
+    W = np.vstack([rbm.W, np.zeros((label.n, rbm.n_hidden), rbm.dtype)])
+    d = label.bias_for(v[:, -label.n :].mean(axis=0, dtype=np.float64))
+    return RBM(W, np.append(rbm.b, d), rbm.c, visible=units, hidden=rbm.hidden)
 
 
 def _carry_up(rbm: RBM, v: np.ndarray, upward: str, rng: np.random.Generator) -> np.ndarray:

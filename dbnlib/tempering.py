@@ -188,6 +188,10 @@ class PT(GradientEstimator):
         """The states of all replicas."""
         return {"chains": self.chains.states}
 
+    def fantasies(self) -> np.ndarray:
+        """The states at β = 1."""
+        return self.chains.cold
+
     def gradient(
         self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
     ) -> Gradient:

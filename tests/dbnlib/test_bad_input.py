@@ -43,6 +43,8 @@ from dbnlib import (
     Softmax,
     ais,
     ais_both,
+    assess_samples,
+    complete,
     data,
     estimate_bound,
     evaluate,
@@ -59,6 +61,7 @@ from dbnlib import (
     save,
     train_network,
     train_rbm,
+    wake_sleep,
 )
 from dbnlib.boltzmann_training import train_boltzmann
 from dbnlib.checks import DataError, NotNormalisableError, StorageError
@@ -102,6 +105,25 @@ def fit_rbm(v=BITS, model=None, **settings):
 
 def fit_dbn(v=BITS, hidden_sizes=(4, 3), **settings):
     return pretrain_dbn(v, hidden_sizes, **{"epochs": 1, "rng": rng(), **settings})
+
+
+def labelled():
+    """A DBN with a label unit for LABELS in its top RBM, ways up and down untied."""
+    top = RBM.random(7, 3, rng(), visible=Groups([Bernoulli(4), Softmax(3)]))
+    return DBN([RBM.random(6, 4, rng()), top]).untied()
+
+
+def fine_tune(v=BITS, labels=LABELS, model=None, **settings):
+    return wake_sleep(model or labelled(), v, labels, **{"epochs": 1, "rng": rng(), **settings})
+
+
+def fill_in(v=BITS, model=None, known=np.arange(6) < 3, **settings):  # noqa: B008
+    return complete(model or rbm(), v, known, rng(), **{"n_steps": 3, "n_average": 2, **settings})
+
+
+def assess(samples=BITS, **change):
+    grounds = {"train": GREY, "train_labels": LABELS, "held_out": BITS, "wanted_labels": LABELS}
+    return assess_samples(samples, **{**grounds, "classifier": fitted(DBNClassifier), **change})
 
 
 def fit_network(x=GREY, y=LABELS, model=None, **settings):
@@ -500,6 +522,108 @@ REFUSED = [
         ValueError,
         "must sum to 1",
         "pass one-hot rows",
+    ),
+    case(
+        "pretrain_dbn",
+        "labels beside a single layer",
+        lambda _: fit_dbn(hidden_sizes=[4], labels=LABELS),
+        ValueError,
+        "give at least two hidden_sizes",
+    ),
+    case("DBN", "labels", lambda _: dbn().up(BITS, labels=LABELS), ValueError, "has no label unit"),
+    case(
+        "DBN",
+        "labels as words",
+        lambda _: labelled().sample(2, rng(), labels=["a", "b"]),
+        TypeError,
+        "labels must hold real numbers",
+    ),
+    # wake-sleep
+    case("wake_sleep", "an RBM", lambda _: fine_tune(model=rbm()), TypeError, "a DBN, got RBM("),
+    case(
+        "wake_sleep",
+        "ways that share their weights",
+        lambda _: fine_tune(labels=None, model=dbn()),
+        ValueError,
+        "have weights of their own",
+        "pass dbn.untied()",
+    ),
+    case("wake_sleep", "no labels", lambda _: fine_tune(labels=None), ValueError, "pass labels=.."),
+    case(
+        "wake_sleep",
+        "labels too many",
+        lambda _: fine_tune(model=dbn().untied()),
+        ValueError,
+        "labels were given, but DBN(",
+        "has no label unit",
+    ),
+    case("wake_sleep", "label 9", lambda _: fine_tune(labels=[9] * 12), ValueError, "from 0 to 2"),
+    case("wake_sleep", "NaN", lambda _: fine_tune(WITH_NAN), ValueError, "v holds 6 values"),
+    case("wake_sleep", "a seed", lambda _: fine_tune(rng=0), TypeError, "got 0", *GENERATOR),
+    case(
+        "wake_sleep",
+        "a gradient without chains",
+        lambda _: fine_tune(gradient=ExactGradient()),
+        TypeError,
+        "ExactGradient() runs no chains; use CD(k), PCD(k) or PT(k)",
+    ),
+    # completion
+    case("complete", "a network", lambda _: fill_in(model=network()), TypeError, "an RBM or a DBN"),
+    case("complete", "other width", lambda _: fill_in(BITS[:, 1:]), ValueError, "length 6 along"),
+    case("complete", "ragged rows", lambda _: fill_in(RAGGED), ValueError, "v is no array"),
+    case("complete", "sparse", lambda _: fill_in(scipy.sparse.eye(6)), TypeError, "v.toarray()"),
+    case(
+        "complete",
+        "NaN among the known",
+        lambda _: fill_in(WITH_NAN),
+        ValueError,
+        "v holds 3 values that are NaN",
+    ),
+    case(
+        "complete",
+        "numbers of the known columns",
+        lambda _: fill_in(known=[0, 1, 2]),
+        TypeError,
+        "known must hold True and False, got dtype int",
+    ),
+    case(
+        "complete",
+        "a short mask",
+        lambda _: fill_in(known=[True, False]),
+        ValueError,
+        "known must have shape (6,) or (12, 6), got (2,)",
+    ),
+    case(
+        "complete",
+        "an average over more than all",
+        lambda _: fill_in(n_average=4),
+        ValueError,
+        "n_average is 4, but there are only n_steps=3",
+    ),
+    case("complete", "labels", lambda _: fill_in(labels=LABELS), ValueError, "has no label unit"),
+    # samples
+    case("assess_samples", "NaN", lambda _: assess(WITH_NAN), ValueError, "samples holds 6 values"),
+    case("assess_samples", "other width", lambda _: assess(BITS[:, 1:]), ValueError, "length 6"),
+    case(
+        "assess_samples",
+        "words for classes",
+        lambda _: assess(wanted_labels=["a"] * 12),
+        TypeError,
+        "wanted_labels must hold real numbers",
+    ),
+    case(
+        "assess_samples",
+        "a name for a classifier",
+        lambda _: assess(classifier="svm"),
+        TypeError,
+        "classifier must have a method predict, got 'svm'",
+    ),
+    case(
+        "assess_samples",
+        "training images held out",
+        lambda _: assess(held_out=GREY),
+        ValueError,
+        "most of its rows stand in train too",
     ),
     # networks
     case(
@@ -1083,6 +1207,9 @@ USES = {
     "DBN": lambda v: dbn().reconstruct(v),
     "pretrain_dbn": lambda v: fit_dbn(v)[0].up(v)[-1],
     "exact_bound": lambda v: exact_bound(dbn(), v),
+    "wake_sleep": lambda v: fine_tune(v)["reconstruction_error"],
+    "complete": lambda v: fill_in(v),
+    "assess_samples": lambda v: assess(v).diversity,
     "estimate_bound": lambda v: estimate_bound(dbn(), v, rng(), n_samples=2).value,
     "ais": lambda v: ais(rbm(), rng(), data=v, n_chains=5, n_betas=5).log_weights,
     "parallel_tempering": lambda v: parallel_tempering(rbm(), v, 2, rng()),

@@ -187,3 +187,39 @@ def test_grey_images_have_no_bound(dbn, rng):
         exact_bound(dbn, np.full((1, 4), 0.5))
     with pytest.raises(ValueError, match="binarise"):
         estimate_bound(dbn, np.full((1, 4), 0.5), rng)
+
+
+# ---- a label in the top RBM
+
+
+def test_the_likelihood_of_a_labelled_network_sums_over_the_label(labelled, p_v_y):
+    log_p = exact_log_likelihood(labelled, all_states(4))
+    np.testing.assert_allclose(log_p, np.log(p_v_y.sum(axis=1)), atol=1e-10)
+
+
+def test_the_bound_of_a_labelled_network_is_the_sum_over_all_states(labelled):
+    lower, top = labelled.rbms
+    v, u, h = (all_states(n) for n in (4, 3, 3))
+    weight = [
+        sum(np.exp(-top.energy([[*row, *y]], [b])[0]) for y in np.eye(2) for b in h) for row in u
+    ]
+    p_u = np.array(weight) / sum(weight)
+    expected = np.zeros(len(v))
+    for row, p in zip(u, p_u, strict=True):
+        q = bernoulli(row, lower.hidden_mean(v))
+        expected += q * (np.log(bernoulli(v, lower.visible_mean([row]))) + np.log(p) - np.log(q))
+    np.testing.assert_allclose(exact_bound(labelled, v), expected, atol=1e-10)
+
+
+def test_the_bound_of_a_labelled_network_is_below_its_likelihood(labelled, p_v_y):
+    gap = np.log(p_v_y.sum(axis=1)) - exact_bound(labelled, all_states(4))
+    assert gap.min() > 0
+    assert gap.max() > 0.05
+
+
+def test_the_estimated_bound_of_a_labelled_network_agrees_with_the_exact_one(labelled, rng):
+    v = all_states(4)
+    estimate = estimate_bound(labelled, v, rng, n_samples=4000)
+    error = (estimate.value - exact_bound(labelled, v)) / estimate.standard_error
+    assert abs(error).max() < 4.5
+    assert 0.5 < np.sqrt((error**2).mean()) < 1.6

@@ -58,3 +58,13 @@ def test_units_and_activations_belong_together():
     assert activation_of(ReLU(2)) == "relu"
     with pytest.raises(ValueError, match="cannot be made of Softmax"):
         activation_of(Softmax(2))
+
+
+def test_a_label_unit_is_left_out(labelled, rng):
+    v = rng.integers(0, 2, (5, 4)).astype(float)
+    h = labelled.rbms[0].hidden_mean(v)
+    top = 1 / (1 + np.exp(-(labelled.top.c + h @ labelled.top.W[:3])))
+    np.testing.assert_allclose(network_from_dbn(labelled, 2, rng).forward(v)[2], top)
+    down = 1 / (1 + np.exp(-(labelled.top.b[:3] + top @ labelled.top.W[:3].T)))
+    expected = labelled.rbms[0].visible_mean(down)
+    np.testing.assert_allclose(autoencoder_from_dbn(labelled).predict(v), expected)

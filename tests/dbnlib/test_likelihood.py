@@ -152,6 +152,15 @@ def test_a_dbn_with_annealed_log_z_has_an_estimate_of_the_bound(dbn, rows, rng):
     assert weighted.low < exact_log_likelihood(dbn, train).mean() + 0.2
 
 
+def test_a_dbn_with_a_label_is_reported_with_the_label_summed_out(labelled, p_v_y, rng):
+    v = np.array(list(itertools.product([0.0, 1.0], repeat=4)))
+    log_p = np.log(p_v_y.sum(axis=1)).mean()
+    assert evaluate(labelled, v, None, rng)["log p(v)", "train"].mean == pytest.approx(log_p)
+    estimate = evaluate(labelled, v, None, rng, log_z="ais", n_samples=500, progress=False)
+    line = estimate["estimate of the bound, 500 importance weights", "train"]
+    assert line.low - 0.02 <= log_p <= line.high + 0.02
+
+
 def test_a_wide_dbn_with_a_small_top_has_a_bound_that_is_one(rng):
     dbn = DBN([random_rbm(rng, 6, 30, 0.2), random_rbm(rng, 30, 3, 0.2)])
     few, many = (evaluate(dbn, all_states(6), None, rng, n_samples=n) for n in (5, 2000))
