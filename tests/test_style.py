@@ -19,14 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "1": "checks progress storage scaling units groups schedules",
     "2": "rbm boltzmann",
-    "3": "exact sampling spins normalisable exact_sampling log_z annealed",
+    "3": "labels exact sampling spins normalisable exact_sampling log_z annealed",
     "4": "loop gradients tempering",
     "5": "monitors training boltzmann_training layers losses finite_differences optimisers",
-    "6": "dbn pretraining network backpropagation network_training finetuning",
-    "7": "bound likelihood",
+    "6": "dbn pretraining updown network backpropagation network_training finetuning",
+    "7": "bound likelihood completion sample_quality",
     "8": "estimator_base transformers predictor_base predictors autoencoder estimators",
     # Beside the house: they may look at all floors, and none of these looks at them.
-    "side": "idx patterns data plots widgets",
+    "side": "idx patterns damage data plots widgets",
 }
 ORDER = [module for row in FLOORS.values() for module in row.split()]
 MODULES = sorted(path.stem for path in (ROOT / "dbnlib").glob("*.py") if path.stem != "__init__")
