@@ -13,6 +13,7 @@ from exercises.common import BY_UV, CourseError
 EXAMPLES = """\
 examples:
   course lab              learn
+  course check 02         check your answers to unit 02
   course test --quick     check the installation
   course lab --help       all about one command
 
@@ -46,6 +47,21 @@ examples:
                                    yours is kept as 02_energy.mine-1.ipynb
 """,
     ),
+    "check": (
+        "check your answers to the exercises",
+        """\
+Run a unit's grader on your file and show a table with points, then the first failure in full.
+Your file is the one in my-course/; without a copy of your own it is the course's, still empty.
+Your code runs in a process of its own, with limits on time and memory.
+
+examples:
+  course check                     points in all units
+  course check 02                  your file for unit 02
+  course check 02 --watch          again each time you save it; Ctrl-C ends
+  course check 02 --hint energy    a hint for one function; a number after it: the next ones
+  course check 02 --seed 7         other numbers in the tests
+""",
+    ),
     "test": (
         "check that everything works: library, commands and notebooks",
         """\
@@ -72,6 +88,24 @@ the outputs do. `course test` compares each output with what is stored here.
 examples:
   course build                     all notebooks
   course build 00 03               those whose names begin so
+""",
+    ),
+    "results": (
+        "measure the library's reference numbers again",
+        """\
+Measure what the library reaches, beside published figures, and print it.
+
+The quick tier runs on the bundled digits in some minutes. The full tier runs on MNIST and takes
+hours on two cores; it wants the four IDX files in the folder that DBNLIB_DATA names, or fetches
+them from OpenML. Finished parts are kept in a folder: a run that was stopped goes on there, and
+one that was not shows its results once more. Remove the folder to measure anew.
+
+examples:
+  course results                   the quick tier
+  course results --full            the full tier, all rows
+  course results --list            the names of all rows
+  course results --row rbm_16      one row; may be given several times
+  course results --full --store    and put what was found into README and tests/reference
 """,
     ),
     "demo": (
@@ -175,6 +209,16 @@ def make_parser() -> Parser:
     lab.add_argument("--verbose", action="store_true", help="show JupyterLab's own messages")
     lab.add_argument("--reset", metavar="NAME", help="take the course's version of a file again")
 
+    check = add("check", run_check)
+    check.add_argument("unit", nargs="?", metavar="UNIT", help="a unit's number, such as 02")
+    check.add_argument("--watch", action="store_true", help="check again when the file is saved")
+    check.add_argument(
+        "--hint", nargs="+", metavar=("FUNCTION", "N"), help="show the first hint, or the Nth"
+    )
+    check.add_argument(
+        "--seed", type=count(0), default=0, metavar="N", help="seed of the inputs (default: 0)"
+    )
+
     test = add("test", run_test)
     part = test.add_mutually_exclusive_group()
     part.add_argument("--quick", action="store_true", help="no notebooks and no slow tests")
@@ -190,6 +234,20 @@ def make_parser() -> Parser:
 
     build = add("build", run_build)
     build.add_argument("names", nargs="*", metavar="NAME", help="how a notebook's name begins")
+
+    results = add("results", run_results)
+    what = results.add_mutually_exclusive_group()
+    what.add_argument("--full", action="store_true", help="the tier on MNIST; hours")
+    what.add_argument("--row", action="append", metavar="NAME", help="this row only; repeatable")
+    what.add_argument("--list", action="store_true", help="only name the rows")
+    results.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(".results"),
+        metavar="FOLDER",
+        help="where finished parts are kept (default: .results)",
+    )
+    results.add_argument("--store", action="store_true", help="write into the project's table")
 
     demo = add("demo", run_demo)
     demo.add_argument(
@@ -244,6 +302,15 @@ def run_lab(arguments: argparse.Namespace) -> int | None:
     )
 
 
+def run_check(arguments: argparse.Namespace) -> int:
+    """`course check`."""
+    from exercises.grading import check
+
+    return check.run(
+        arguments.unit, watch=arguments.watch, hint=arguments.hint, seed=arguments.seed
+    )
+
+
 def run_test(arguments: argparse.Namespace) -> int:
     """`course test`."""
     from exercises import testing
@@ -263,6 +330,21 @@ def run_build(arguments: argparse.Namespace) -> int:
     from exercises import build
 
     return build.run(arguments.names)
+
+
+def run_results(arguments: argparse.Namespace) -> int:
+    """`course results`."""
+    from tests.reference import command
+
+    if arguments.list:
+        print(command.listing())
+        return 0
+    return command.run(
+        folder=arguments.folder,
+        full=arguments.full,
+        names=arguments.row or [],
+        store=arguments.store,
+    )
 
 
 def run_demo(arguments: argparse.Namespace) -> int | None:

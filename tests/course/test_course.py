@@ -73,7 +73,7 @@ def test_help_loads_nothing_heavy():
     ("words", "said"),
     [
         (["tset"], "did you mean 'test'?"),
-        (["xyzzy"], "there are lab, test, build, demo"),
+        (["xyzzy"], "there are lab, check, test, build"),
         (["--loud"], "course --help"),
         (["lab", "--prot", "80"], "course"),
         (["lab", "--port", "many"], "from 1"),

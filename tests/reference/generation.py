@@ -238,11 +238,11 @@ def stacked(shop: Workshop, name: str, v: np.ndarray, *, batch_size: int, n_step
 def twenty_images_finding(shop: Workshop, name: str, images: Images, n_many: int) -> Finding:
     """Wrong pixels of the same code with few images, with few updates, and with many of both."""
     v, test = images.train[:n_many], images.test[:1000]
-    few = stacked(shop, f"{name}_few", v[:20], batch_size=20, n_steps=shop.steps(100))
+    few = stacked(shop, f"{name}_few", v[:20], batch_size=20, n_steps=shop.steps(1000))
     batch = stacked(shop, f"{name}_batch", v, batch_size=len(v), n_steps=shop.steps(100))
     many = stacked(shop, f"{name}_many", v, batch_size=100, n_steps=shop.steps(3000))
     figures = [
-        wrong_pixels("20 images, 100 steps: on themselves", few, v[:20]),
+        wrong_pixels("20 images, 1,000 steps: on themselves", few, v[:20]),
         wrong_pixels("on unseen ones", few, test),
         wrong_pixels("all images in one batch, 100 steps: unseen", batch, test),
         wrong_pixels("in minibatches, 3,000 steps: unseen", many, test),
