@@ -229,7 +229,7 @@ def dbn_500_2000(shop: Workshop) -> Finding:
     FULL,
     "RBM with 16 hidden units, exact log Z",
     goal="test log-likelihood above −142.6 nats (published, centred PCD)",
-    settings="Centred PCD-1, 60 epochs, rate from 0.05 to 0, batch 100; 2¹⁶ states enumerated.",
+    settings="Centred PCD-5, 60 epochs, rate from 0.1 to 0, batch 100; 2¹⁶ states enumerated.",
     chosen=f"on {VALIDATION}.",
 )
 def rbm_16(shop: Workshop) -> Finding:
@@ -255,7 +255,7 @@ def small_rbm(shop: Workshop, n_hidden: int) -> Finding:
     for seed in shop.seeds(3):
         name = f"rbm_{n_hidden}"
         v = shop.binary_mnist.train
-        settings = {"gradient": PCD(1), "epochs": 60, "rate": 0.05, "centred": True}
+        settings = {"gradient": PCD(5), "epochs": 60, "rate": 0.1, "centred": True}
         rbm = trained_rbm(shop, name, v, n_hidden, seed, **settings)
         found.append(exact_and_annealed(shop, f"{name}_{seed}", rbm, shop.binary_mnist))
     figures = [over_seeds(same) for same in zip(*found, strict=True)]
