@@ -4,121 +4,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exercises.common import BY_UV, CourseError
+from exercises.manual import COMMANDS, EXAMPLES, EXIT_CODES
 
-EXAMPLES = """\
-examples:
-  course lab              learn
-  course check 02         check your answers to unit 02
-  course test --quick     check the installation
-  course lab --help       all about one command
-
-"""
-
-EXIT_CODES = """\
-exit codes:
-  0    all is well
-  1    something failed: a test, a server, a file
-  2    used wrongly: an unknown word, option or name
-  3    something is missing: a package, a part of the course
-  130  interrupted by Ctrl-C (the end of `course lab` by Ctrl-C is no interruption: 0)
-"""
-
-#: word → (one line about it, longer description with examples)
-COMMANDS = {
-    "lab": (
-        "open the course in JupyterLab, in your own copy of it",
-        """\
-Make your own copy of the notebooks and exercises in my-course/ and open it in JupyterLab.
-
-A file of yours is never overwritten. When the course has new files they are added; a notebook
-that you only ran is updated; where you and the course both changed a notebook, yours stays and
-the new one is put beside it as NAME.new.ipynb. Ctrl-C ends JupyterLab.
-
-examples:
-  course lab                       open the first notebook on a free port
-  course lab --port 9000           on this port or not at all
-  course lab --no-browser          only print the address
-  course lab --reset 02_energy     take the course's version of one file again;
-                                   yours is kept as 02_energy.mine-1.ipynb
-""",
-    ),
-    "check": (
-        "check your answers to the exercises",
-        """\
-Run a unit's grader on your file and show a table with points, then the first failure in full.
-Your file is the one in my-course/; without a copy of your own it is the course's, still empty.
-Your code runs in a process of its own, with limits on time and memory.
-
-examples:
-  course check                     points in all units
-  course check 02                  your file for unit 02
-  course check 02 --watch          again each time you save it; Ctrl-C ends
-  course check 02 --hint energy    a hint for one function; a number after it: the next ones
-  course check 02 --seed 7         other numbers in the tests
-""",
-    ),
-    "test": (
-        "check that everything works: library, commands and notebooks",
-        """\
-Run all tests, and run every notebook and compare each output with the stored one.
-Your own copy in my-course/ takes no part.
-
-examples:
-  course test                      everything, in a few minutes
-  course test --quick              the tests without the slow ones and without notebooks
-  course test --notebooks          the notebooks only
-  course test -k rbm               tests with rbm in their name (no notebooks: a cell needs
-                                   all those before it)
-  course test -- -x --lf           what follows -- goes to pytest
-  course test -- notebooks/01_energy.ipynb
-                                   paths given to pytest replace the usual ones
-""",
-    ),
-    "build": (
-        "run the course's notebooks and store their outputs (for those who write them)",
-        """\
-Run notebooks in place and store what their cells print and draw, in a form that differs only where
-the outputs do. `course test` compares each output with what is stored here.
-
-examples:
-  course build                     all notebooks
-  course build 00 03               those whose names begin so
-""",
-    ),
-    "results": (
-        "measure the library's reference numbers again",
-        """\
-Measure what the library reaches, beside published figures, and print it.
-
-The quick tier runs on the bundled digits in some minutes. The full tier runs on MNIST and takes
-hours on two cores; it wants the four IDX files in the folder that DBNLIB_DATA names, or fetches
-them from OpenML. Finished parts are kept in a folder: a run that was stopped goes on there, and
-one that was not shows its results once more. Remove the folder to measure anew.
-
-examples:
-  course results                   the quick tier
-  course results --full            the full tier, all rows
-  course results --list            the names of all rows
-  course results --row rbm_16      one row; may be given several times
-  course results --full --store    and put what was found into README and tests/reference
-""",
-    ),
-    "demo": (
-        "train a deep belief network and save figures, without a screen",
-        """\
-Train a small deep belief network from nothing, and write what it learned into a folder.
-
-examples:
-  course demo
-  course demo --out /tmp/demo --seed 1 --epochs 5
-""",
-    ),
-}
+#: levels of the sandbox, as `exercises.grading.sandbox` has them
+CONFINEMENTS = ("process", "limits", "no-privilege", "landlock", "namespaces")
 
 
 class Parser(argparse.ArgumentParser):
@@ -219,11 +114,46 @@ def make_parser() -> Parser:
         "--seed", type=count(0), default=0, metavar="N", help="seed of the inputs (default: 0)"
     )
 
+    grade = add("grade", run_grade)
+    grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS", help="a folder of them")
+    grade.add_argument("--unit", required=True, metavar="UNIT", help="a unit's number, such as 02")
+    grade.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="where the marks are written"
+    )
+    grade.add_argument("--one", action="store_true", help="SUBMISSIONS is one student's")
+    grade.add_argument("--again", action="store_true", help="grade finished ones again as well")
+    grade.add_argument(
+        "--confine",
+        choices=CONFINEMENTS,
+        default="landlock",
+        help="refuse to run where the sandbox reaches less (default: landlock)",
+    )
+    grade.add_argument(
+        "--seed", type=count(0), metavar="N", help="seed of the inputs (default: the system's)"
+    )
+    grade.add_argument(
+        "--jobs", type=count(0), default=0, metavar="N", help="students at once (default: 0, cores)"
+    )
+    grade.add_argument("--backend", choices=("loky", "dask"), default="loky", help="who works")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
+
+    release = add("release", run_release)
+    release.add_argument(
+        "--unit", nargs="+", required=True, metavar="UNIT", help="numbers, such as 01 02"
+    )
+    release.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="a new folder to write"
+    )
+    release.add_argument("--gradescope", action="store_true", help="make autograders instead")
+
     test = add("test", run_test)
     part = test.add_mutually_exclusive_group()
     part.add_argument("--quick", action="store_true", help="no notebooks and no slow tests")
     part.add_argument("--library", action="store_true", help="all tests, no notebooks")
     part.add_argument("--notebooks", action="store_true", help="only the notebooks")
+    part.add_argument(
+        "--browser", action="store_true", help="only some notebooks, in a real browser"
+    )
     test.add_argument("-k", dest="keyword", metavar="WORD", help="only tests with this in the name")
     test.add_argument(
         "--workers",
@@ -311,6 +241,33 @@ def run_check(arguments: argparse.Namespace) -> int:
     )
 
 
+def run_grade(arguments: argparse.Namespace) -> int:
+    """`course grade`."""
+    from exercises.grading import grade
+
+    return grade.run(
+        arguments.submissions,
+        unit=arguments.unit,
+        out=arguments.out,
+        jobs=arguments.jobs,
+        backend=arguments.backend,
+        scheduler=arguments.scheduler,
+        seed=arguments.seed,
+        confine=arguments.confine,
+        again=arguments.again,
+        one=arguments.one,
+        identity=os.environ if arguments.one else None,
+    )
+
+
+def run_release(arguments: argparse.Namespace) -> int:
+    """`course release`."""
+    from exercises.grading import release
+
+    print(release.run(arguments.unit, out=arguments.out, gradescope=arguments.gradescope))
+    return 0
+
+
 def run_test(arguments: argparse.Namespace) -> int:
     """`course test`."""
     from exercises import testing
@@ -319,6 +276,7 @@ def run_test(arguments: argparse.Namespace) -> int:
         quick=arguments.quick,
         library=arguments.library,
         notebooks=arguments.notebooks,
+        browser=arguments.browser,
         keyword=arguments.keyword,
         workers=arguments.workers,
         extra=arguments.extra,

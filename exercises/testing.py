@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +12,8 @@ from pathlib import Path
 
 from exercises.common import ROOT, CourseError, MissingError, kernel_environment, names
 
+#: the tests in a real browser, which run only when asked for
+BROWSER = "tests/browser"
 #: seconds that one notebook cell may take
 CELL_SECONDS = 120
 #: more processes than this gain nothing: one module or notebook is never split
@@ -24,6 +28,7 @@ def run(
     quick: bool = False,
     library: bool = False,
     notebooks: bool = False,
+    browser: bool = False,
     keyword: str | None = None,
     workers: int | None = None,
     extra: Sequence[str] = (),
@@ -36,6 +41,7 @@ def run(
     quick : leave out the notebooks and the tests marked slow
     library : leave out the notebooks
     notebooks : leave out everything but the notebooks
+    browser : only the notebooks in a real browser, which no other run includes
     keyword : only tests with this in their name; then notebooks run only if asked for
     workers : processes at once, 0 for none but this one's child; None takes one a core, at most 4
     extra : arguments for pytest; paths among them replace the usual ones
@@ -43,7 +49,7 @@ def run(
     Raises
     ------
     MissingError
-        when there are no tests in `root`
+        when there are no tests in `root`, or no browser or no Playwright where they are wanted
     CourseError
         when there are no notebooks to test
     KeyboardInterrupt
@@ -51,8 +57,12 @@ def run(
     """
     if not (root / "tests").is_dir():
         raise MissingError(f"there are no tests in {root}; take a whole copy of the course")
-    with_notebooks = notebooks or not (quick or library or keyword)
+    if browser:
+        check_browser()
+    with_notebooks = notebooks or not (quick or library or keyword or browser)
     usual = ["tests"] * (not notebooks) + ["notebooks"] * with_notebooks
+    if browser:
+        usual, workers = [BROWSER], 0
     named = [word for word in extra if is_path(word, root)]
     if not named and with_notebooks and not names(root, "notebooks/*.ipynb"):
         raise CourseError(
@@ -79,6 +89,8 @@ def pytest_command(
     """
     workers = cores() if workers is None else workers
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir=."]
+    if not any(path.startswith(BROWSER) for path in paths):
+        command.append(f"--ignore={BROWSER}")
     if any(path.startswith("notebooks") for path in paths):
         command += ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}"]
     else:
@@ -91,6 +103,26 @@ def pytest_command(
     if keyword:
         command += ["-k", keyword]
     return command
+
+
+def check_browser() -> None:
+    """Raise MissingError, with what to do, unless Playwright and Chromium are there."""
+    if importlib.util.find_spec("playwright") is None:
+        raise MissingError(
+            "Playwright is not installed here; it is in a group of its own: "
+            "`python3 -m uv run --group browser course test --browser`"
+        )
+    if chromium() is None:
+        raise MissingError(
+            "no Chromium was found; install it by your system (on Debian `apt install chromium`), "
+            "or name a Chrome in the environment variable CHROMIUM"
+        )
+
+
+def chromium() -> str | None:
+    """The program of a Chromium or Chrome of this system, or the one that CHROMIUM names."""
+    usual = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, usual)), None)
 
 
 def environment() -> dict[str, str]:

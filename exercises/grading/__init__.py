@@ -17,6 +17,14 @@ compares. What comes back from the worker is data; nothing that a student writes
 `plugin`           marker `exercise`, fixtures `student` and `inputs`
 `report`           the marks of a student in a unit, and their table
 `units`, `check`   where the units are; `course check`
+`grade`, `batch`   `course grade`: who needs a mark, and many graded at once
+`submissions`      the one file in what was handed in; `archives` reads zips
+`record`           what a batch keeps of one student
+`platforms`        a student's marks for Gradescope, Classroom 50, JUnit, and as a page
+`summary`          the class: what was failed, what is thought wrongly; a table for spreadsheets
+`similarity`       sources that are alike, for a person to judge
+`names`            words of strangers, made harmless for where they are written
+`release`          `course release`: the students' copy, an autograder; `hidden` takes out tests
 =================  ==============================================================================
 
 How to write a unit

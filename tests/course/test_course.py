@@ -73,7 +73,7 @@ def test_help_loads_nothing_heavy():
     ("words", "said"),
     [
         (["tset"], "did you mean 'test'?"),
-        (["xyzzy"], "there are lab, check, test, build"),
+        (["xyzzy"], "there are lab, check, grade, release, test"),
         (["--loud"], "course --help"),
         (["lab", "--prot", "80"], "course"),
         (["lab", "--port", "many"], "from 1"),
@@ -81,6 +81,9 @@ def test_help_loads_nothing_heavy():
         (["lab", "01"], "01"),
         (["test", "--quick", "--notebooks"], "not allowed with"),
         (["test", "--workers", "-1"], "from 0"),
+        (["grade", "here"], "--unit, --out"),
+        (["grade", "here", "--unit", "02", "--out", "x", "--confine", "a-bit"], "landlock"),
+        (["release", "--unit", "02"], "--out"),
         (["demo", "--epochs", "0"], "from 1"),
         (["demo", "--seed", "1.5"], "from 0"),
     ],

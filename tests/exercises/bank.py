@@ -8,6 +8,7 @@ The table of what the graders say of them:
 from __future__ import annotations
 
 import contextlib
+import copy
 import importlib.util
 import inspect
 import io
@@ -107,7 +108,9 @@ class Direct:
     def call(self, function: str, /, **arguments: Any) -> Answer:
         """As `Student.call`."""
         given = {
-            name: np.random.default_rng(value.value) if isinstance(value, Seed) else value.copy()
+            name: np.random.default_rng(value.value)
+            if isinstance(value, Seed)
+            else copy.deepcopy(value)
             for name, value in arguments.items()
         }
         with np.errstate(all="ignore"):
