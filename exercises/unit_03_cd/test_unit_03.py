@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from dbnlib.monitors import reconstruction_error
 from dbnlib.rbm import RBM
 from dbnlib.units import Bernoulli, sigmoid, softplus
 from exercises.grading import Seed, expect, expect_draws
+from exercises.grading.drawing import first_good, judge_randomness, numbers
 from exercises.grading.feedback import ERROR_RATE
 from exercises.grading.student import Answer
 
@@ -30,11 +31,6 @@ ADVICE = "The usual advice, put to the test"
 Phase = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def numbers(inputs: np.random.Generator, *shape: int, size: float = 1.0) -> np.ndarray:
-    """Two digits each, of either sign, none of them near 0."""
-    return np.round(size * inputs.choice([-1, 1], shape) * inputs.uniform(0.4, 1.6, shape), 2)
-
-
 def machine(inputs: np.random.Generator) -> RBM:
     """A machine with three units in each layer, so that transposed weights raise no error."""
     return RBM(numbers(inputs, 3, 3), numbers(inputs, 3), numbers(inputs, 3))
@@ -47,11 +43,6 @@ def balanced(inputs: np.random.Generator, size: float = 3.0) -> RBM:
     """
     W, b, c = numbers(inputs, 3, 3, size=size), numbers(inputs, 3), numbers(inputs, 3)
     return RBM(W, np.round(b - W.sum(axis=1) / 2, 2), np.round(c - W.sum(axis=0) / 2, 2))
-
-
-def first_good(draw: Callable[[], RBM], good: Callable[[RBM], bool]) -> RBM:
-    """Draw until it is good."""
-    return next(found for found in iter(draw, None) if good(found))
 
 
 def parameters(rbm: RBM) -> dict[str, np.ndarray]:
@@ -111,28 +102,6 @@ def nearest(value: np.ndarray, near: np.ndarray, known: Mapping[str, np.ndarray]
         far = {text: float((np.abs(value - v) / near).max()) for text, v in known.items()}
     best = min(far, key=far.get)
     return best if far[best] < 3 else ""
-
-
-def judge_randomness(
-    call: Callable[[Seed], Answer], shape: tuple[int, ...], part: int | None = None
-) -> None:
-    """StudentError unless equal generators give equal values and another one gives others."""
-    first, again, other = (call(Seed(number)) for number in (1, 1, 2))
-    draws = first.array(shape, part)
-    if not np.array_equal(again.array(shape, part), draws):
-        raise again.wrong(
-            "gives other draws for an equal generator",
-            expected="the same draws as from the call before",
-            misconception="Draw from `rng` only: numpy.random.random, the module `random` and "
-            "generators of your own are other sources.",
-        )
-    if np.array_equal(other.array(shape, part), draws):
-        raise other.wrong(
-            "gives the same draws for another generator",
-            expected="other draws than from the call before",
-            misconception="What comes back does not depend on `rng`: is it drawn at all, or from a "
-            "generator with a fixed seed?",
-        )
 
 
 # ---- numbers to watch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
@@ -15,6 +14,7 @@ from dbnlib.exact import log_likelihood, log_partition
 from dbnlib.rbm import RBM
 from dbnlib.units import Bernoulli, sigmoid, softplus
 from exercises.grading import Seed, expect, expect_draws
+from exercises.grading.drawing import first_good, judge_randomness, numbers
 from exercises.grading.feedback import ERROR_RATE
 from exercises.grading.student import Answer, as_numbers
 
@@ -78,11 +78,6 @@ def log_states_given(x: np.ndarray, states: np.ndarray) -> np.ndarray:
     return x @ states.T - softplus(x).sum(axis=1)[:, None]
 
 
-def numbers(inputs: np.random.Generator, *shape: int, size: float = 1.0) -> np.ndarray:
-    """Two digits each, of either sign, none of them near 0."""
-    return np.round(size * inputs.choice([-1, 1], shape) * inputs.uniform(0.4, 1.6, shape), 2)
-
-
 def stack(inputs: np.random.Generator, *, size: float = 1.0) -> Stack:
     """A small network."""
     shapes = ((3, 3), (3,), (3,)) * 2
@@ -98,33 +93,6 @@ def balanced(inputs: np.random.Generator) -> Stack:
     b1, c1, b2, c2 = (numbers(inputs, 3) for _ in range(4))
     b1, b2, c2 = b1 - W1.sum(axis=1) / 2, b2 - W2.sum(axis=1) / 2, c2 - W2.sum(axis=0) / 2
     return Stack(W1, np.round(b1, 2), c1, W2, np.round(b2, 2), np.round(c2, 2))
-
-
-def first_good(draw: Callable[[], Stack], good: Callable[[Stack], bool]) -> Stack:
-    """Draw until it is good."""
-    return next(found for found in iter(draw, None) if good(found))
-
-
-def judge_randomness(
-    call: Callable[[Seed], Answer], shape: tuple[int, ...], part: int | None = None
-) -> None:
-    """StudentError unless equal generators give equal values and another one gives others."""
-    first, again, other = (call(Seed(number)) for number in (1, 1, 2))
-    draws = first.array(shape, part)
-    if not np.array_equal(again.array(shape, part), draws):
-        raise again.wrong(
-            "gives other draws for an equal generator",
-            expected="the same draws as from the call before",
-            misconception="Draw from `rng` only: numpy.random.random, the module `random` and "
-            "generators of your own are other sources.",
-        )
-    if np.array_equal(other.array(shape, part), draws):
-        raise other.wrong(
-            "gives the same draws for another generator",
-            expected="other draws than from the call before",
-            misconception="What comes back does not depend on `rng`: is it drawn at all, or from a "
-            "generator with a fixed seed?",
-        )
 
 
 # ---- up

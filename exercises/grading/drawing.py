@@ -1,0 +1,45 @@
+"""What graders share that judge functions which draw: inputs for them, and their one source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from exercises.grading.protocol import Seed
+from exercises.grading.student import Answer
+
+Found = TypeVar("Found")
+
+
+def numbers(inputs: np.random.Generator, *shape: int, size: float = 1.0) -> np.ndarray:
+    """Two digits each, of either sign, none of them near 0."""
+    return np.round(size * inputs.choice([-1, 1], shape) * inputs.uniform(0.4, 1.6, shape), 2)
+
+
+def first_good(draw: Callable[[], Found], good: Callable[[Found], bool]) -> Found:
+    """Draw until it is good."""
+    return next(found for found in iter(draw, None) if good(found))
+
+
+def judge_randomness(
+    call: Callable[[Seed], Answer], shape: tuple[int, ...], part: int | None = None
+) -> None:
+    """StudentError unless equal generators give equal values and another one gives others."""
+    first, again, other = (call(Seed(number)) for number in (1, 1, 2))
+    draws = first.array(shape, part)
+    if not np.array_equal(again.array(shape, part), draws):
+        raise again.wrong(
+            "gives other draws for an equal generator",
+            expected="the same draws as from the call before",
+            misconception="Draw from `rng` only: numpy.random.random, the module `random` and "
+            "generators of your own are other sources.",
+        )
+    if np.array_equal(other.array(shape, part), draws):
+        raise other.wrong(
+            "gives the same draws for another generator",
+            expected="other draws than from the call before",
+            misconception="What comes back does not depend on `rng`: is it drawn at all, or from a "
+            "generator with a fixed seed?",
+        )
