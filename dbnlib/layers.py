@@ -41,6 +41,7 @@ from dbnlib.checks import (
     check_generator,
     check_real,
 )
+from dbnlib.uniforms import uniforms
 
 
 class Activation:
@@ -198,7 +199,7 @@ def draw_mask(p: float, rng: np.random.Generator, out: np.ndarray) -> np.ndarray
     The mean of an entry is 1, so that the network without masks needs no rescaling afterwards.
     `out` is C-contiguous; its dtype governs. Source: Srivastava et al. (2014), sections 4 and 10.
     """
-    rng.random(out.shape, dtype=out.dtype, out=out)
+    uniforms(rng, out.shape, out.dtype, out=out)
     np.greater_equal(out, p, out=out)
     out *= 1.0 / (1.0 - p)
     return out

@@ -34,6 +34,7 @@ import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from dbnlib.checks import NotNormalisableError, check_count, check_range
+from dbnlib.uniforms import uniforms
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -171,8 +172,8 @@ class Bernoulli(Units):
         out: np.ndarray | None = None,
     ) -> np.ndarray:
         """1 where a uniform number falls below the mean, else 0."""
-        uniforms = rng.random(mean.shape, dtype=mean.dtype, out=out)
-        return np.less(uniforms, mean, out=uniforms)
+        u = uniforms(rng, mean.shape, mean.dtype, out=out)
+        return np.less(u, mean, out=u)
 
     def bias_for(self, mean: np.ndarray) -> np.ndarray:
         """log m/(1 − m), with m kept 0.001 away from 0 and 1 so that no unit starts frozen."""

@@ -254,9 +254,12 @@ def test_a_transposed_start_with_a_label_leaves_the_likelihood_where_it_was(bars
 def test_a_transposed_start_learns_the_label_too(bars_or_stripes):
     v, y = bars_or_stripes
     settings = {"start": "transposed", "upward": "sample", "batch_size": 12, "scale": 0.1}
-    rng = np.random.default_rng(0)
-    dbn, _ = pretrain_dbn(v, [12, 9], rng=rng, epochs=[60, 150], labels=y, **settings)
-    assert (dbn.label_probabilities(v).argmax(axis=1) == y).mean() > 0.9
+    shares = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        dbn, _ = pretrain_dbn(v, [12, 9], rng=rng, epochs=[60, 400], labels=y, **settings)
+        shares.append((dbn.label_probabilities(v).argmax(axis=1) == y).mean())
+    assert np.mean(shares) > 0.85
 
 
 def test_a_resumed_run_with_labels_ends_in_the_same_bits(bars_or_stripes, tmp_path):
