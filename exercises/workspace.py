@@ -22,7 +22,7 @@ RECORD = ".copied.json"
 FIRST = "notebooks/00_start_here.ipynb"
 
 #: what the learner gets
-PATTERNS = ("notebooks/**/*", "exercises/unit_*/**/*")
+PATTERNS = ("notebooks/**/*", "exercises/unit_*/**/*", "exercises/bug_hunt/**/*")
 #: how the names of what tools leave behind begin
 SKIPPED = ("__pycache__", ".")
 

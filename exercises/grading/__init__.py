@@ -18,6 +18,7 @@ compares. What comes back from the worker is data; nothing that a student writes
 `plugin`           marker `exercise`, fixtures `student` and `inputs`
 `report`           the marks of a student in a unit, and their table
 `units`, `check`   where the units are; `course check`
+`untouched`        whether a program still stands as it was handed out, with its error
 `grade`, `batch`   `course grade`: who needs a mark, and many graded at once
 `submissions`      the one file in what was handed in; `archives` reads zips
 `record`           what a batch keeps of one student
@@ -67,6 +68,10 @@ What to know
 - `NotImplementedError` from a stub skips the test: "not attempted yet", no points. Every other
   exception of the student's is a failure with a message. Any other exception in a test is a fault
   of the grader: it is marked as such.
+- A unit may hand out programs that run and are wrong, instead of stubs (as exercises/bug_hunt does,
+  which has no number: its files are task.md, bug_hunt.py, test_bug_hunt.py, and its `see` says in
+  which notebook, "03: Title"). No test may pass on them. Its grader holds HANDED_OUT, a fingerprint
+  of each function: one that is as it was handed out, and fails, is "not attempted yet" too.
 - Then fill the bank: `tests/exercises/answers/unit_NN.toml` wants, for each function, a right
   answer written otherwise and four wrong ones. `python -m tests.exercises.bank` prints what the
   grader says of each.

@@ -81,7 +81,8 @@ def grade_file(
             )
         report = UnitReport.from_json(marks.read_text(encoding="utf-8"))
     report.unit, report.title, report.file = unit.number, unit.title, shown(file, unit.root)
-    report.see = {name: f"“{part}” in {unit.notebook}" for name, part in report.see.items()}
+    places = {name: unit.section(words) for name, words in report.see.items()}
+    report.see = {name: f"“{title}” in {notebook}" for name, (notebook, title) in places.items()}
     return report
 
 

@@ -16,7 +16,8 @@ import pytest
 from exercises.grading import report as r
 from exercises.grading.client import Worker
 from exercises.grading.sandbox import LEVELS, hide_memory
-from exercises.grading.student import NotAttempted, Student, StudentError
+from exercises.grading.student import NotAttempted, Student, StudentError, Untouched
+from exercises.grading.untouched import fingerprint
 from exercises.grading.wording import clean
 
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
@@ -48,6 +49,18 @@ def marker(item: pytest.Item) -> dict | None:
     """What is declared on a test, None where it is no exercise's."""
     found = item.get_closest_marker("exercise")
     return None if found is None else exercise(*found.args, **found.kwargs)
+
+
+def is_untouched(item: pytest.Item, function: str, error: BaseException | None) -> bool:
+    """Whether a wrong answer is that of a function as it was handed out, with an error in it.
+
+    A grader of such functions has a dict HANDED_OUT: name → `untouched.fingerprint`.
+    """
+    handed_out = getattr(item.module, "HANDED_OUT", {}).get(function)
+    judged = isinstance(error, StudentError) and error.kind == "wrong"
+    if not handed_out or not judged:
+        return False
+    return fingerprint(item.funcargs["student"].source, function) == handed_out
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -92,6 +105,8 @@ def pytest_runtest_makereport(
     if declared is None:
         return report
     error = call.excinfo.value if call.excinfo else None
+    if is_untouched(item, declared["function"], error):
+        error = Untouched(declared["function"])
     if isinstance(error, NotAttempted):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.location[1] or 0, str(error))
@@ -181,7 +196,7 @@ class Collector:
             return
         mark.points = 0.0
         if isinstance(error, NotAttempted):
-            mark.status, mark.kind, mark.message = r.NOT_ATTEMPTED, "not attempted", str(error)
+            mark.status, mark.kind, mark.message = r.NOT_ATTEMPTED, error.words, str(error)
         elif isinstance(error, AssertionError) and call.when == "call":
             mark.status, mark.message = r.WRONG, str(error)
             mark.kind = error.kind if isinstance(error, StudentError) else "wrong"

@@ -88,7 +88,7 @@ def run(units: list[str], *, out: Path, gradescope: bool = False, root: Path = R
         made.mkdir()
         if gradescope:
             for unit in chosen:
-                make_autograder(unit, made / f"autograder_unit_{unit.number}.zip")
+                make_autograder(unit, made / f"autograder_{unit.module}.zip")
             sentence = (
                 "Upload the zips as they are; they hold hidden tests and are not for students"
             )

@@ -18,6 +18,8 @@ from exercises import workspace
 RIGHT, WRONG, NOT_ATTEMPTED = "right", "wrong", "not attempted yet"
 #: the grader failed, which is never charged to the student; the test did not run (yet)
 FAULT, NOT_RUN = "fault of the grader", "not run"
+#: the kind of a mark that is not attempted, where what was handed out runs but has an error in it
+UNTOUCHED = "still as it was handed out"
 
 
 @dataclass
@@ -138,11 +140,22 @@ class UnitReport:
             parts.append(f"{failure.function}: {failure.claim}\n\n{failure.message}")
             parts.append(self.where_to_look(failure))
         elif self.points < self.max_points and self.sound:
-            following = next(name for name, _, points, most in self.functions() if points < most)
-            parts.append(f"Nothing is wrong so far. Next: {following}")
+            parts.append(self.next_step())
         if not self.sound:
             parts.append("The grader did not come to its end; that is not your fault.")
         return "\n\n".join(filter(None, parts))
+
+    def next_step(self) -> str:
+        """Where nothing that was attempted is wrong: what to turn to."""
+        following = next(name for name, _, points, most in self.functions() if points < most)
+        marks = [mark for mark in self.marks if mark.function == following]
+        mark = next(mark for mark in marks if mark.points < mark.max_points)
+        if mark.kind != UNTOUCHED:
+            return f"Nothing is wrong so far. Next: {following}"
+        return (
+            f"Next: {following}, which is {UNTOUCHED}.\nThis does not hold of it yet: {mark.claim}"
+            f"\n\n{self.where_to_look(mark)}"
+        )
 
     def where_to_look(self, failure: Mark) -> str:
         """What helps: what was printed, the notebook, and the hints."""

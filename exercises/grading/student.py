@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from exercises.grading.client import Worker, WorkerError
+from exercises.grading.report import UNTOUCHED
 from exercises.grading.sandbox import Level, Limits
 from exercises.grading.wording import clean, describe, section, show, show_call
 
@@ -46,9 +47,17 @@ class StudentError(AssertionError):
 class NotAttempted(Exception):
     """The function is still a stub."""
 
+    words = "not attempted yet"
+
     def __init__(self, function: str):
-        super().__init__(f"not attempted yet: {function}")
+        super().__init__(f"{self.words}: {function}")
         self.function = function
+
+
+class Untouched(NotAttempted):
+    """The function is one that was handed out with an error in it, and still has it."""
+
+    words = UNTOUCHED
 
 
 @dataclass(frozen=True)
