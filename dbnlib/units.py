@@ -53,6 +53,12 @@ def softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def all_zero_or_one(array: np.ndarray) -> bool:
+    """Whether all entries are 0 or 1, by some rows at a time: masks of all would fill memory."""
+    chunks = (array[start : start + 1000] for start in range(0, len(array), 1000))
+    return all(bool(((rows == 0) | (rows == 1)).all()) for rows in chunks)
+
+
 class Units:
     """A layer of `n` units. Fields and states have shape (n_examples, n)."""
 
@@ -154,7 +160,7 @@ class Bernoulli(Units):
 
     def are_states(self, array: np.ndarray) -> bool:
         """Whether all values are 0 or 1."""
-        return bool(((array == 0) | (array == 1)).all())
+        return all_zero_or_one(array)
 
     def log_normaliser(self, field: np.ndarray) -> np.ndarray:
         """Σ log(1 + eˣ)."""
@@ -250,7 +256,7 @@ class Softmax(Units):
 
     def are_states(self, array: np.ndarray) -> bool:
         """Whether each row has a single 1 among zeros."""
-        return bool(((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all())
+        return all_zero_or_one(array) and bool((array.sum(axis=1) == 1).all())
 
     def log_normaliser(self, field: np.ndarray) -> np.ndarray:
         """log Σ eˣ, with the largest field taken out first."""
