@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import scipy
 import sklearn
@@ -129,26 +130,37 @@ def page(results: dict[str, dict[str, Any]]) -> str:
 
 
 def store(results: dict[str, dict[str, Any]]) -> list[Path]:
-    """Put rows beside those stored in the project, and write page and README anew."""
+    """Put rows beside those stored in the project; page, README and capstone show them all."""
     for found in results.values():
         write(STORED, found)
     stored = read()
     STORED.mkdir(exist_ok=True)
-    written = [STORED / "README.md", ROOT / "README.md"]
+    written = [STORED / "README.md", ROOT / "README.md", CAPSTONE]
     written[0].write_text(page(stored), encoding="utf-8")
-    readme = written[1].read_text(encoding="utf-8")
-    written[1].write_text(in_readme(readme, stored), encoding="utf-8")
+    for path, show in zip(written[1:], (between_marks, in_notebook), strict=True):
+        if not path.exists() or BEGIN not in path.read_text(encoding="utf-8"):
+            continue
+        path.write_text(show(path.read_text(encoding="utf-8"), stored), encoding="utf-8")
     return written
 
 
+CAPSTONE = ROOT / "notebooks" / "08_capstone_and_beyond.ipynb"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
-def in_readme(readme: str, stored: dict[str, dict[str, Any]]) -> str:
-    """The README with the table of the full tier between its marks."""
+def between_marks(text: str, stored: dict[str, dict[str, Any]]) -> str:
+    """A Markdown text with the table of the full tier between its marks."""
     rows = [cells(found) for found in stored.values() if found["tier"] == FULL]
     lines = [f"| {' | '.join(HEAD)} |", "|" + " --- |" * len(HEAD)]
     lines += [f"| {' | '.join(row)} |" for row in rows]
-    before, rest = readme.split(BEGIN)
+    before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}"
+
+
+def in_notebook(text: str, stored: dict[str, dict[str, Any]]) -> str:
+    """A notebook, as the text of its file, with the table in its one cell that has the marks."""
+    notebook = nbformat.reads(text, as_version=4)
+    (cell,) = (cell for cell in notebook.cells if BEGIN in cell.source)
+    cell.source = between_marks(cell.source, stored)
+    return nbformat.writes(notebook) + "\n"

@@ -100,7 +100,9 @@ def test_missing_data_are_named(tmp_path, monkeypatch):
 def test_readme_and_page_show_the_stored_results():
     stored = table.read()
     readme = (table.ROOT / "README.md").read_text(encoding="utf-8")
-    assert table.in_readme(readme, stored) == readme
+    assert table.between_marks(readme, stored) == readme
+    capstone = table.CAPSTONE.read_text(encoding="utf-8")
+    assert table.in_notebook(capstone, stored) == capstone
     assert (table.STORED / "README.md").read_text(encoding="utf-8") == table.page(stored)
 
 
