@@ -49,7 +49,23 @@ def run(chosen: Sequence[str] = (), *, root: Path = ROOT) -> int:
 def build(path: Path) -> bool:
     """Execute one notebook, store it if anything changed, and say whether it did."""
     before = path.read_text(encoding="utf-8")
-    notebook = nbformat.reads(before, as_version=4)
+    notebook = execute(path)
+    tidy(notebook)
+    after = nbformat.writes(notebook) + "\n"
+    if after == before:
+        return False
+    beside = path.with_suffix(".part")
+    beside.write_text(after, encoding="utf-8")
+    os.replace(beside, path)
+    return True
+
+
+def execute(path: Path) -> Any:
+    """The notebook after a run from a fresh kernel; the file stays as it is.
+
+    Raises CourseError when a cell fails.
+    """
+    notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -69,14 +85,7 @@ def build(path: Path) -> bool:
     finally:
         os.environ.clear()
         os.environ.update(old)
-    tidy(notebook)
-    after = nbformat.writes(notebook) + "\n"
-    if after == before:
-        return False
-    beside = path.with_suffix(".part")
-    beside.write_text(after, encoding="utf-8")
-    os.replace(beside, path)
-    return True
+    return notebook
 
 
 def tidy(notebook: Any) -> None:

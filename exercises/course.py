@@ -105,7 +105,7 @@ def make_parser() -> Parser:
     lab.add_argument("--reset", metavar="NAME", help="take the course's version of a file again")
 
     check = add("check", run_check)
-    check.add_argument("unit", nargs="?", metavar="UNIT", help="a unit's number, such as 02")
+    check.add_argument("unit", nargs="?", metavar="UNIT", help="a number, such as 02, or bug_hunt")
     check.add_argument("--watch", action="store_true", help="check again when the file is saved")
     check.add_argument(
         "--hint", nargs="+", metavar=("FUNCTION", "N"), help="show the first hint, or the Nth"
@@ -116,7 +116,9 @@ def make_parser() -> Parser:
 
     grade = add("grade", run_grade)
     grade.add_argument("submissions", type=Path, metavar="SUBMISSIONS", help="a folder of them")
-    grade.add_argument("--unit", required=True, metavar="UNIT", help="a unit's number, such as 02")
+    grade.add_argument(
+        "--unit", required=True, metavar="UNIT", help="a number, such as 02, or bug_hunt"
+    )
     grade.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where the marks are written"
     )
@@ -139,7 +141,7 @@ def make_parser() -> Parser:
 
     release = add("release", run_release)
     release.add_argument(
-        "--unit", nargs="+", required=True, metavar="UNIT", help="numbers, such as 01 02"
+        "--unit", nargs="+", required=True, metavar="UNIT", help="such as 01 02 bug_hunt"
     )
     release.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="a new folder to write"
@@ -178,6 +180,15 @@ def make_parser() -> Parser:
         help="where finished parts are kept (default: .results)",
     )
     results.add_argument("--store", action="store_true", help="write into the project's table")
+
+    bench = add("bench", run_bench)
+    bench.add_argument("--full", action="store_true", help="more rounds, more work, all jobs")
+    bench.add_argument("--job", action="append", metavar="NAME", help="this job only; repeatable")
+    bench.add_argument("--list", action="store_true", help="only name the jobs")
+    bench.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="write table, JSON and chart there"
+    )
+    bench.add_argument("--store", action="store_true", help="write into the project's table")
 
     demo = add("demo", run_demo)
     demo.add_argument(
@@ -302,6 +313,18 @@ def run_results(arguments: argparse.Namespace) -> int:
         full=arguments.full,
         names=arguments.row or [],
         store=arguments.store,
+    )
+
+
+def run_bench(arguments: argparse.Namespace) -> int:
+    """`course bench`."""
+    from tests.benchmarks import command
+
+    if arguments.list:
+        print(command.listing())
+        return 0
+    return command.run(
+        full=arguments.full, names=arguments.job or [], out=arguments.out, store=arguments.store
     )
 
 

@@ -49,6 +49,7 @@ Your code runs in a process of its own, with limits on time and memory.
 examples:
   course check                     points in all units
   course check 02                  your file for unit 02
+  course check bug_hunt            the programs that you mend
   course check 02 --watch          again each time you save it; Ctrl-C ends
   course check 02 --hint energy    a hint for one function; a number after it: the next ones
   course check 02 --seed 7         other numbers in the tests
@@ -143,6 +144,22 @@ examples:
   course results --list            the names of all rows
   course results --row rbm_16      one row; may be given several times
   course results --full --store    and put what was found into README and tests/reference
+""",
+    ),
+    "bench": (
+        "measure how fast the library is on this machine",
+        """\
+Time the library's work beside its peers, and beside the matrix products of the same work alone.
+
+All contestants of a job run by turns in one process; a ratio is the median over the rounds, with
+its quartiles. Peers are scikit-learn and whichever of torch, JAX and learnergy are installed. The
+quick mode takes a minute or two, the full one about ten. Let nothing else run meanwhile.
+
+examples:
+  course bench                     the quick mode
+  course bench --full --out DIR    the full mode; table, JSON and chart into DIR
+  course bench --job cd_1          one job; may be given several times
+  course bench --list              the names of all jobs
 """,
     ),
     "demo": (
