@@ -188,6 +188,6 @@ def estimate_bound(
     n_samples = check_count("n_samples", n_samples, 2)
     check_kind("dbn", dbn, DBN)
     if top_log_z is None:
-        top_log_z = log_partition(dbn.top)
+        top_log_z = log_partition(dbn.top, progress=False)
     log_w = log_weights(dbn, v, n_samples, rng, top_log_z=top_log_z)
     return BoundEstimate(log_w.mean(axis=0), log_w.std(axis=0, ddof=1) / np.sqrt(n_samples))

@@ -1,4 +1,4 @@
-"""Figures to play with: one module a notebook, one plain function a picture.
+"""Figures to play with: a module or two for a notebook, one plain function a picture.
 
 Each function draws its picture for given values and returns the matplotlib figure, so that it can
 be called without a slider, and looked at without a kernel. The sliders themselves are set up in the
@@ -15,21 +15,33 @@ from typing import Any
 _LAZY = {
     "bound_ascent": "bound",
     "bound_facts": "bound",
+    "boundary_facts": "network",
+    "bowl_paths": "network",
     "chain_step": "chains",
     "confusion": "finetuning",
     "confusion_counts": "finetuning",
     "cool": "energy",
     "cooling": "energy",
+    "damage": "mending",
+    "decision_boundary": "network",
+    "descend": "network",
+    "dream": "generation",
     "expert_distributions": "rbm",
     "few_labels": "finetuning",
+    "image_rows": "generation",
     "jensen_chord": "bound",
     "label_facts": "finetuning",
     "landscape": "energy",
     "machine_graph": "energy",
+    "mend": "mending",
+    "mend_facts": "mending",
+    "passes_graph": "network",
     "probabilities": "energy",
     "rate_and_k": "chains",
+    "record_dreams": "generation",
     "record_gibbs": "chains",
     "product_of_experts": "rbm",
+    "record_mending": "mending",
     "stack_graph": "bound",
     "state_facts": "rbm",
     "transfer_graph": "finetuning",

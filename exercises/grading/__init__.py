@@ -14,7 +14,7 @@ compares. What comes back from the worker is data; nothing that a student writes
 `client`           starts a worker, asks it, and waits no longer than it may
 `student`          what a test has in hand: `student.call(...)` gives an `Answer`
 `feedback`         `expect` and `expect_draws`; `wording` puts values into words
-`drawing`          inputs for graders that judge draws, and whether `rng` is their one source
+`drawing`          inputs that tell answers apart, and whether `rng` is the one source of draws
 `plugin`           marker `exercise`, fixtures `student` and `inputs`
 `report`           the marks of a student in a unit, and their table
 `units`, `check`   where the units are; `course check`

@@ -1,9 +1,9 @@
-"""What graders share that judge functions which draw: inputs for them, and their one source."""
+"""What graders share: inputs that tell answers apart, and whether `rng` is the one source."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,31 @@ def numbers(inputs: np.random.Generator, *shape: int, size: float = 1.0) -> np.n
 
 def first_good(draw: Callable[[], Found], good: Callable[[Found], bool]) -> Found:
     """Draw until it is good."""
-    return next(found for found in iter(draw, None) if good(found))
+    while not good(found := draw()):
+        pass
+    return found
+
+
+def far_apart(right: Any, known: Mapping[str, Any], least: float) -> bool:
+    """Whether what is right differs from all that is known to be thought, and these do too."""
+    values = [right, *known.values()]
+    return all(
+        distance(a, b) > least
+        for n, a in enumerate(values)
+        for b in values[:n]
+        if shapes(a) == shapes(b)
+    )
+
+
+def shapes(value: Any) -> Any:
+    """The shape of an array, or those of the arrays in a tuple."""
+    return [np.shape(part) for part in value] if isinstance(value, tuple) else np.shape(value)
+
+
+def distance(a: Any, b: Any) -> float:
+    """The largest difference of two arrays, or of two tuples of arrays."""
+    pairs = zip(a, b, strict=True) if isinstance(a, tuple) else [(a, b)]
+    return max(float(np.abs(np.subtract(one, other, dtype=float)).max()) for one, other in pairs)
 
 
 def judge_randomness(

@@ -24,7 +24,7 @@ MAGIC = b"DBN1"
 PREFIX = struct.Struct("<4sIQ")
 
 #: the most that a frame, a text, and a nest of lists may hold
-MAX_HEADER, MAX_BODY, MAX_TEXT = 2**20, 2**26, 20_000
+MAX_HEADER, MAX_BODY, MAX_TEXT = 2**22, 2**26, 20_000
 MAX_DEPTH, MAX_DIMENSIONS = 10, 8
 
 #: all arrays that can travel, little-endian
@@ -58,7 +58,9 @@ def dump(message: dict[str, Any]) -> bytes:
     chunks: list[bytes] = []
     header = json.dumps(_encode(message, chunks, 0), allow_nan=False).encode()
     n_bytes = sum(map(len, chunks))
-    if len(header) > MAX_HEADER or n_bytes > MAX_BODY:
+    if len(header) > MAX_HEADER:
+        raise UnsendableError(f"lists of more than {MAX_HEADER >> 20} megabytes, and no array")
+    if n_bytes > MAX_BODY:
         raise UnsendableError(f"more than {MAX_BODY >> 20} megabytes")
     return b"".join([PREFIX.pack(MAGIC, len(header), n_bytes), header, *chunks])
 

@@ -184,8 +184,10 @@ def flush() -> None:
         return
 
 
-def bytes_of(value: Any) -> bytes | None:
-    """The contents of an array, to see whether a call changes them."""
+def bytes_of(value: Any) -> Any:
+    """The contents of an array, or of each array in a list, to see whether a call changes them."""
+    if isinstance(value, (list, tuple)):
+        return [part.tobytes() if hasattr(part, "tobytes") else None for part in value]
     return value.tobytes() if hasattr(value, "tobytes") else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from dbnlib.network import Network
 from dbnlib.rbm import RBM
 from dbnlib.units import Bernoulli, Softmax, sigmoid
 from exercises.grading import Seed, expect, expect_draws
-from exercises.grading.drawing import first_good, judge_randomness, numbers
+from exercises.grading.drawing import far_apart, first_good, judge_randomness, numbers
 from exercises.grading.feedback import fits
 from exercises.grading.student import Answer, as_numbers
 
@@ -34,28 +33,6 @@ DROPOUT = "Dropout"
 ERRORS = "The images behind the errors"
 
 Arrays = tuple[np.ndarray, ...]
-
-
-def far_apart(right: Any, known: Mapping[str, Any], least: float) -> bool:
-    """Whether what is right differs from all that is known to be thought, and these do too."""
-    values = [right, *known.values()]
-    return all(
-        distance(a, b) > least
-        for n, a in enumerate(values)
-        for b in values[:n]
-        if shapes(a) == shapes(b)
-    )
-
-
-def shapes(value: Any) -> Any:
-    """The shape of an array, or those of the arrays in a tuple."""
-    return [np.shape(part) for part in value] if isinstance(value, tuple) else np.shape(value)
-
-
-def distance(a: Any, b: Any) -> float:
-    """The largest difference of two arrays, or of two tuples of arrays."""
-    pairs = zip(a, b, strict=True) if isinstance(a, tuple) else [(a, b)]
-    return max(float(np.abs(np.subtract(one, other, dtype=float)).max()) for one, other in pairs)
 
 
 # ---- the start

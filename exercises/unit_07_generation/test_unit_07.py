@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from dbnlib.rbm import RBM
 from dbnlib.units import Bernoulli, Softmax, sigmoid, softplus
 from dbnlib.updown import learn_down
 from exercises.grading import Seed, expect, expect_draws
-from exercises.grading.drawing import first_good, judge_randomness, numbers
+from exercises.grading.drawing import far_apart, first_good, judge_randomness, numbers
 from exercises.grading.feedback import ERROR_RATE
 from exercises.grading.student import Answer, StudentError, as_numbers
 
@@ -36,17 +35,6 @@ CLASS = "A class on demand"
 FILLING_IN = "Filling in"
 AUTOENCODER = "The deep autoencoder"
 WAKE_SLEEP = "Wake-sleep"
-
-
-def far_apart(right: np.ndarray, known: Mapping[str, Any], least: float) -> bool:
-    """Whether what is right differs from all that is known to be thought, and these do too."""
-    values = [right, *known.values()]
-    return all(
-        np.abs(np.asarray(a) - b).max() > least
-        for n, a in enumerate(values)
-        for b in values[:n]
-        if np.shape(a) == np.shape(b)
-    )
 
 
 def log_states_given(x: np.ndarray, states: np.ndarray) -> np.ndarray:

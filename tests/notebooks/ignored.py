@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: what every lesson has; a lesson without it is complained about like any reason without a cell
+LESSON = {"check-exercise": "the reader's own exercise: the notebook passes, done or not"}
+
 #: notebook → cell id → why the cell may carry a tag such as nbval-ignore-output
 ALLOWED: dict[str, dict[str, str]] = {
     "01_energy_functions.ipynb": {
@@ -18,8 +21,16 @@ ALLOWED: dict[str, dict[str, str]] = {
     "04_stacking_the_dbn_and_its_bound.ipynb": {
         "ascent-slider": "a slider, whose identity differs from run to run",
     },
+    "05_a_network_from_scratch.ipynb": {
+        "bowl-play": "two sliders: their view has another id in each kernel",
+        "boundary-play": "a slider: its view has another id in each kernel",
+    },
     "06_fine_tuning.ipynb": {
         "few-slider": "a slider: its view has another id in each kernel",
         "confusion-play": "two menus: their view has another id in each kernel",
+    },
+    "07_generative_reconstruction.ipynb": {
+        "dream-play": "a menu and a slider: their view has another id in each kernel",
+        "mend-play": "menus and sliders: their view has another id in each kernel",
     },
 }

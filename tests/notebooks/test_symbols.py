@@ -7,9 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbnlib import DBN, RBM, BoltzmannMachine, Network, exact_bound, log_likelihood, log_partition
+from dbnlib import (
+    DBN,
+    RBM,
+    BoltzmannMachine,
+    Network,
+    exact_bound,
+    exact_log_likelihood,
+    log_likelihood,
+    log_partition,
+)
 from dbnlib.exact import model_moments, visible_distribution
 from dbnlib.gradients import CD, ExactGradient
+from dbnlib.layers import draw_mask
 from dbnlib.spins import to_spins
 from dbnlib.training import train_rbm
 from dbnlib.units import sigmoid
@@ -57,12 +67,18 @@ def namespace():
         "network": network,
         "inputs": v,
         "y": np.eye(SIZES["n_outputs"])[rng.integers(0, 2, size=n)],
+        "z": v @ network.weights[0] + network.biases[0],
+        "mask": np.empty((n, SIZES["n_units"])),
+        "rng": rng,
         "gradient": ExactGradient().gradient(rbm, v, rng),
         "k": 3,
+        "n_samples": 50,
         "beta": 0.5,
+        "momentum": 0.9,
         "learning_rate": 0.1,
         **{f.__name__: f for f in (sigmoid, log_partition, log_likelihood, visible_distribution)},
-        **{f.__name__: f for f in (to_spins, model_moments, CD, exact_bound, len)},
+        **{f.__name__: f for f in (to_spins, model_moments, CD, exact_bound, draw_mask, len)},
+        "exact_log_likelihood": exact_log_likelihood,
     }
 
 
