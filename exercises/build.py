@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
@@ -60,13 +63,39 @@ def build(path: Path) -> bool:
     return True
 
 
+class PatientClient(NotebookClient):
+    """A client that asks for a cell's reply every second.
+
+    While it waits, nbclient also sends what widgets need over the same socket, and sending may eat
+    the signal that a reply has come. It would then sleep until the cell's time is over.
+    """
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """A client of a new kernel, whose replies are asked for in short turns."""
+        kernel_client = await super().async_start_new_kernel_client()
+        channel = kernel_client.shell_channel
+        wait = channel.get_msg
+
+        async def get_msg(timeout: float | None = None) -> Any:
+            deadline = math.inf if timeout is None else time.monotonic() + timeout
+            while True:
+                try:
+                    return await wait(timeout=max(0, min(1, deadline - time.monotonic())))
+                except Empty:
+                    if time.monotonic() >= deadline:
+                        raise
+
+        channel.get_msg = get_msg
+        return kernel_client
+
+
 def execute(path: Path) -> Any:
     """The notebook after a run from a fresh kernel; the file stays as it is.
 
     Raises CourseError when a cell fails.
     """
     notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-    client = NotebookClient(
+    client = PatientClient(
         notebook,
         timeout=CELL_SECONDS,
         kernel_name="python3",
