@@ -15,10 +15,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from dbnlib.progress import bar
-from exercises.common import ROOT, CourseError, UsageError, kernel_environment, names
+from exercises.common import ROOT, CourseError, UsageError, batch_environment, names
 
 #: seconds that one cell may take
 CELL_SECONDS = 300
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def run(chosen: Sequence[str] = (), *, root: Path = ROOT) -> int:
@@ -103,7 +104,7 @@ def execute(path: Path) -> Any:
         record_timing=False,
     )
     # The bars that a reader sees while a model trains have no place in stored outputs.
-    variables = kernel_environment() | {"TQDM_DISABLE": "1"}
+    variables = batch_environment()
     old = dict(os.environ)
     os.environ.clear()
     os.environ.update(variables)
@@ -131,6 +132,9 @@ def tidy(notebook: Any) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = joined(cell.outputs)
+            for output in cell.outputs:
+                # a widget's id is another one in each kernel, and means nothing without it
+                output.get("data", {}).pop(WIDGET_VIEW, None)
 
 
 def joined(outputs: list[Any]) -> list[Any]:

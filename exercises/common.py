@@ -41,6 +41,15 @@ def kernel_environment() -> dict[str, str]:
     return kept | {"JUPYTER_PREFER_ENV_PATH": "1"}
 
 
+def batch_environment() -> dict[str, str]:
+    """The same where nobody watches: no progress bars, and one thread a process unless told.
+
+    Processes share the cores, and small matrices gain nothing from a second thread.
+    """
+    threads = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
+    return threads | kernel_environment() | {"TQDM_DISABLE": "1"}
+
+
 def names(root: Path, pattern: str) -> list[str]:
     """What matches `pattern` below `root`, as sorted paths with forward slashes."""
     return sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))

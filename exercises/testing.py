@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from exercises.common import ROOT, CourseError, MissingError, kernel_environment, names
+from exercises.common import ROOT, CourseError, MissingError, batch_environment, names
 
 #: the tests in a real browser, which run only when asked for
 BROWSER = "tests/browser"
@@ -71,7 +71,7 @@ def run(
         )
     command = pytest_command(named or usual, quick, keyword, workers)
     words = [*command, *([] if named else usual), *extra]
-    pytest = subprocess.Popen(words, cwd=root, env=environment())
+    pytest = subprocess.Popen(words, cwd=root, env=batch_environment())
     try:
         code = pytest.wait()
     except KeyboardInterrupt:  # the terminal told pytest too, which now sums up
@@ -123,12 +123,6 @@ def chromium() -> str | None:
     """The program of a Chromium or Chrome of this system, or the one that CHROMIUM names."""
     usual = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, usual)), None)
-
-
-def environment() -> dict[str, str]:
-    """One thread a process, as the processes share the cores; no progress bars in outputs."""
-    threads = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
-    return kernel_environment() | threads | {"TQDM_DISABLE": "1"}
 
 
 def is_path(word: str, root: Path) -> bool:

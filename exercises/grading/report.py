@@ -53,7 +53,7 @@ class Mark:
     seconds: float = 0.0
 
 
-@dataclass
+@dataclass(repr=False)
 class UnitReport:
     """All marks of one student in one unit.
 
@@ -165,6 +165,9 @@ class UnitReport:
         if self.hints.get(failure.function):
             lines.append(f"A hint: course check {self.unit} --hint {failure.function}")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"UnitReport({self.unit!r}: {self.points:g} of {self.max_points:g} points)"
 
     def _repr_html_(self) -> str:
         """The same for a notebook."""

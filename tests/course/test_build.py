@@ -45,6 +45,18 @@ def test_time_stamps_and_versions_are_not_stored(course_with, tmp_path):
     assert notebook.metadata.language_info == {"name": "python"}
 
 
+def test_a_slider_is_stored_by_its_text_alone(course_with, tmp_path):
+    path = course_with(
+        "from ipywidgets import interact\n\n\n@interact(k=(0, 3))\ndef show(k=1):\n    print(k)"
+    )
+    build.run(root=tmp_path)
+    first = path.read_bytes()
+    (output,) = nbformat.read(path, as_version=4).cells[0].outputs
+    assert list(output.data) == ["text/plain"]
+    build.run(root=tmp_path)
+    assert path.read_bytes() == first
+
+
 def test_progress_bars_are_not_stored(course_with, tmp_path):
     path = course_with(
         "from dbnlib.progress import bar\n"

@@ -138,8 +138,6 @@ def store(results: dict[str, dict[str, Any]]) -> list[Path]:
     written = [STORED / "README.md", ROOT / "README.md", CAPSTONE]
     written[0].write_text(page(stored), encoding="utf-8")
     for path, show in zip(written[1:], (between_marks, in_notebook), strict=True):
-        if not path.exists() or BEGIN not in path.read_text(encoding="utf-8"):
-            continue
         path.write_text(show(path.read_text(encoding="utf-8"), stored), encoding="utf-8")
     return written
 
