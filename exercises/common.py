@@ -35,10 +35,12 @@ def kernel_environment() -> dict[str, str]:
 
     A user may have a kernel of the same name at home (from another project), a search path that
     comes first, or a plotting backend that draws nowhere. None of them may change the course.
+    Notebooks import NumPy before dbnlib, so what that sets for OpenBLAS is set here.
     """
     foreign = ("JUPYTER_PATH", "MPLBACKEND")
     kept = {name: value for name, value in os.environ.items() if name not in foreign}
-    return kept | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    blas = {"OPENBLAS_THREAD_TIMEOUT": "16"}
+    return blas | kept | {"JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 def batch_environment() -> dict[str, str]:

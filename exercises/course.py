@@ -318,6 +318,7 @@ def run_results(arguments: argparse.Namespace) -> int:
 
 def run_bench(arguments: argparse.Namespace) -> int:
     """`course bench`."""
+    import dbnlib  # noqa: F401  (before NumPy: it sets how OpenBLAS waits)
     from tests.benchmarks import command
 
     if arguments.list:

@@ -33,7 +33,7 @@ class Scale(NamedTuple):
 #: for tests of the jobs themselves; a minute; ten minutes
 REDUCED = Scale("reduced", rounds=1, rows=200, steps=5, calls=2)
 QUICK = Scale("quick", rounds=3, rows=3_000, steps=60, calls=50)
-FULL = Scale("full", rounds=9, rows=10_000, steps=400, calls=300)
+FULL = Scale("full", rounds=7, rows=20_000, steps=300, calls=300)
 
 
 @dataclass

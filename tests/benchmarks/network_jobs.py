@@ -108,7 +108,8 @@ def by_torch(x: np.ndarray, y: np.ndarray) -> Work:
 )
 def fine_tuning(scale: Scale) -> Found:
     """Backpropagation against everyone."""
-    x, y = binary_rows(scale.rows // 2), labels(scale.rows // 2)
+    n_rows = max(BATCH, scale.rows // 4 // BATCH * BATCH)
+    x, y = binary_rows(n_rows), labels(n_rows)
     contestants = {OURS: by_dbnlib(x, y), FLOOR: products(x)}
     contestants["scikit-learn, float32"] = by_scikit_learn(x, y)
     contestants["scikit-learn, float64"] = by_scikit_learn(x.astype(np.float64), y)

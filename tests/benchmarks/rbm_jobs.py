@@ -16,7 +16,7 @@ from tests.benchmarks.peers import is_here
 N_VISIBLE, N_HIDDEN, BATCH = 784, 500, 100
 RATE, MOMENTUM, DECAY = 0.05, 0.5, 0.0002
 #: epochs in one call, as a user trains: what a call does once is shared by them
-EPOCHS = 3
+EPOCHS = 2
 Work = Callable[[], object]
 
 
@@ -221,6 +221,6 @@ def pcd_1(scale: Scale) -> Found:
 @job("CD-5 epoch, 784-500", "As above with five Gibbs steps.")
 def cd_5(scale: Scale) -> Found:
     """CD-5 against its products."""
-    v = binary_rows(scale.rows // 2)
+    v = binary_rows(max(BATCH, scale.rows // 4 // BATCH * BATCH))
     contestants = {OURS: by_dbnlib(v, CD(5)), FLOOR: products(v, 5)}
     return run_race("CD-5", contestants | trainers(v, 5), scale, {FLOOR: 0.72})
