@@ -113,10 +113,15 @@ def chart(jobs: Mapping[str, Any], path: Path) -> None:
         if line.low is not None
     ]
     curves = jobs.get("growth", {}).get("curves", {})
-    figure = Figure(figsize=(9, 1.5 + 0.28 * len(ratios) + 3 * bool(curves)), layout="constrained")
+    upper = 1.5 + 0.28 * len(ratios)
+    figure = Figure(figsize=(9, upper + 3.5 * bool(curves)), layout="constrained")
     figure.set_facecolor("white")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1 + 0.28 * len(ratios), 3.5])
-    axis = upper.subplots()
+    if curves:
+        above, below = figure.subfigures(2, 1, height_ratios=[upper, 3.5])
+        draw_growth(below.subplots(1, len(curves)), curves)
+        axis = above.subplots()
+    else:
+        axis = figure.subplots()
     heights = np.arange(len(ratios))[::-1]
     values = [line.value for _, line in ratios]
     axis.barh(heights, values, color=COLOURS[0], height=0.6)
@@ -130,16 +135,21 @@ def chart(jobs: Mapping[str, Any], path: Path) -> None:
     axis.axvline(1, color="grey", linewidth=0.8)
     axis.set_xlabel("ratio (orange mark: goal; black line: quartiles)")
     axis.margins(x=0.12)
-    if curves:
-        for panel, (what, points) in zip(
-            lower.subplots(1, len(curves)), curves.items(), strict=True
-        ):
-            panel.loglog(*zip(*points, strict=True), "o-", color=COLOURS[2])
-            panel.set_xlabel(what)
-            panel.set_ylabel("seconds an epoch")
-            panel.grid(alpha=0.3, which="both")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
+
+
+def draw_growth(panels: Any, curves: Mapping[str, list[tuple[float, float]]]) -> None:
+    """Seconds against what grows, one panel each, both axes logarithmic."""
+    for panel, (what, points) in zip(panels, curves.items(), strict=True):
+        sizes, seconds = zip(*points, strict=True)
+        panel.loglog(sizes, seconds, "o-", color="#009E73")
+        panel.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=60, fontsize=8)
+        panel.set_yticks(seconds, [f"{value:.2g}" for value in seconds], fontsize=8)
+        panel.minorticks_off()
+        panel.set_xlabel(what)
+        panel.set_ylabel("seconds an epoch")
+        panel.grid(alpha=0.3)
 
 
 def as_json(jobs: Mapping[str, Any]) -> str:
