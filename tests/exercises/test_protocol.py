@@ -117,7 +117,7 @@ def test_list_inside_itself_cannot_travel():
     "data",
     [
         b"PICK" + bytes(12),
-        protocol.PREFIX.pack(protocol.MAGIC, 2**21, 0),
+        protocol.PREFIX.pack(protocol.MAGIC, protocol.MAX_HEADER + 1, 0),
         protocol.PREFIX.pack(protocol.MAGIC, 2, 2**40),
         frame(b"\xff\xfe"),
         frame(b"[" * 100_000),
