@@ -171,7 +171,10 @@ def test_the_picture_has_the_ways_and_their_heights_under_their_names():
 
 def test_an_optimiser_at_rest_on_the_bottom_can_be_drawn():
     # a rate of 1/25 takes the steep direction to 0 at once, and 1 the flat one
-    bowl_paths({"Newton by chance": SGD(lambda step: [0.04, 1.0][step % 2])}, 6)
+    figure = bowl_paths({"Newton by chance": SGD(lambda step: [0.04, 1.0][step % 2])}, 6)
+    heights = figure.axes[1].lines[0].get_ydata()
+    assert heights[0] > 20
+    np.testing.assert_allclose(heights[2:], 0, atol=1e-25)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ def test_transposed_and_big_endian_arrays_arrive_in_order():
 
 
 def test_arrived_array_can_be_written_to():
-    there_and_back(np.zeros(2))[0] = 1
+    array = there_and_back(np.zeros(2))
+    array[0] = 1
+    assert array.tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
