@@ -10,7 +10,7 @@ compares. What comes back from the worker is data; nothing that a student writes
 `protocol`         messages: a length, a JSON header, raw bytes of arrays
 `worker`           the program that loads the student's file and answers calls
 `warden`           the process above the worker, which ends all that the worker started
-`sandbox`          levels of confinement; `landlock` is one of them
+`sandbox`          levels of confinement; `landlock` and `seccomp` are two of its means
 `client`           starts a worker, asks it, and waits no longer than it may
 `student`          what a test has in hand: `student.call(...)` gives an `Answer`
 `feedback`         `expect` and `expect_draws`; `wording` puts values into words

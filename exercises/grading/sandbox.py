@@ -7,14 +7,15 @@ level  name          what the worker cannot do
 1      limits        use more memory, time, files, processes than allowed; write any file.
                      Started as root, it has become a user that owns nothing
 2      no-privilege  gain rights by running another program, or outlive the grader
-3      landlock      read any file but the standard library and NumPy; use TCP; send signals
+3      landlock      read any file but the standard library and NumPy; open a socket; send signals
 4      namespaces    see a network or any other process
 =====  ============  ==========================================================================
 
-A level is reached when it and all below it are. macOS and Windows offer level 0. Without the last
-level a worker can still send UDP, of which Landlock knows nothing.
+A level is reached when it and all below it are. macOS and Windows offer level 0. Landlock knows
+nothing of UDP: sockets are refused by a filter on system calls, and where a machine has no filter
+that we know of, by the last level only, which then counts for both.
 
-The worker loads this module: standard library only, and no other module but `landlock`.
+The worker loads this module: standard library only, and no others but `landlock` and `seccomp`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
-from . import landlock  # relative: the worker loads this package under another name
+from . import landlock, seccomp  # relative: the worker loads this package under another name
 
 try:
     import resource
@@ -81,6 +82,7 @@ class Confinement:
     limits: bool = False
     no_privilege: bool = False
     landlock: bool = False
+    filtered: bool = False
     namespaces: bool = False
     apart: bool = False
     notes: list[str] = field(default_factory=list)
@@ -89,7 +91,8 @@ class Confinement:
     def level(self) -> Level:
         """The highest level that is reached with all below it."""
         level = Level.PROCESS
-        for step in (self.limits, self.no_privilege, self.landlock, self.namespaces):
+        enclosed = self.landlock and (self.filtered or self.namespaces)
+        for step in (self.limits, self.no_privilege, enclosed, self.namespaces):
             if not step:
                 break
             level = Level(level + 1)
@@ -181,6 +184,12 @@ def confine(
             done.landlock = True
         except OSError as error:
             done.notes.append(f"Landlock: {error.strerror}")
+    if highest >= Level.LANDLOCK:
+        try:
+            seccomp.restrict()
+            done.filtered = True
+        except OSError as error:
+            done.notes.append(f"filter of system calls: {error.strerror}")
 
 
 def set_limits(limits: Limits, others: int) -> None:

@@ -66,7 +66,7 @@ def marked(tmp_path, monkeypatch):
     """The worker's program under a path of this test's own, by which its processes are known."""
     folder = tmp_path / "worker"
     folder.mkdir()
-    for name in ("worker", "protocol", "sandbox", "landlock", "warden"):
+    for name in ("worker", "protocol", "sandbox", "landlock", "seccomp", "warden"):
         shutil.copy(ROOT / "exercises" / "grading" / f"{name}.py", folder)
     monkeypatch.setattr(client, "PROGRAM", folder / "worker.py")
     return str(folder)

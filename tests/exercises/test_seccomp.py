@@ -1,0 +1,136 @@
+"""The filter of system calls: what it denies, on each architecture, and that it holds here."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import platform
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from exercises.grading import seccomp
+from exercises.grading.client import Worker
+from exercises.grading.sandbox import Level
+
+HERE = platform.machine()
+known = pytest.mark.skipif(
+    sys.platform != "linux" or HERE not in seccomp.MACHINES,
+    reason="the filter is for Linux on x86-64 and 64-bit ARM",
+)
+COLUMN = {"x86_64": 0, "aarch64": 1}
+CALL = b"""
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+
+def call(number):
+    ctypes.set_errno(0)
+    libc.syscall(ctypes.c_long(number), *[ctypes.c_long(-1)] * 6)
+    return errno.errorcode.get(ctypes.get_errno(), "none")
+
+def call_from_a_thread(number):
+    import threading
+    found = []
+    thread = threading.Thread(target=lambda: found.append(call(number)))
+    thread.start()
+    thread.join()
+    return found[0]
+
+def pair():
+    import socket
+    left, right = socket.socketpair()
+    left.sendall(b"x")
+    return len(right.recv(1))
+"""
+
+
+def run(program: bytes, architecture: int, number: int) -> int:
+    """What the kernel would do: the four instructions that the filter consists of."""
+    steps, at, value = list(struct.iter_unpack("=HBBI", program)), 0, 0
+    while True:
+        code, if_true, if_false, k = steps[at]
+        at += 1
+        if code == 0x20:  # load a word of the record: the number, the architecture
+            value = {0: number, 4: architecture}[k]
+        elif code == 0x15:
+            at += if_true if value == k else if_false
+        elif code == 0x35:
+            at += if_true if value >= k else if_false
+        else:
+            assert code == 0x06
+            return k
+
+
+@pytest.fixture(scope="module")
+def worker():
+    """A worker with the filter, and a network that it would otherwise see."""
+    with Worker(highest=Level.LANDLOCK, seconds=60) as worker:
+        worker.load(CALL, "call")
+        yield worker
+
+
+@pytest.mark.parametrize("machine", list(seccomp.MACHINES))
+def test_program_denies_what_is_listed_and_nothing_else(machine):
+    program = seccomp.program(machine)
+    architecture = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[machine]
+    denied = {of_machine[COLUMN[machine]] for of_machine in seccomp.DENIED.values()}
+    for number in range(600):
+        expected = 0x00050000 | errno.EPERM if number in denied else 0x7FFF0000
+        assert run(program, architecture, number) == expected
+
+
+def test_program_ends_a_process_that_calls_by_other_numbers():
+    i386 = 0x40000003
+    assert run(seccomp.program("x86_64"), i386, 102) == 0x80000000
+
+
+def test_program_denies_the_second_interface_of_x86_64():
+    assert run(seccomp.program("x86_64"), 0xC000003E, 0x40000000 | 41) & 0xFFFF0000 == 0x00050000
+
+
+def test_unknown_machine_is_refused():
+    with pytest.raises(seccomp.SeccompError, match="riscv64"):
+        seccomp.program("riscv64")
+
+
+@known
+def test_numbers_are_the_ones_of_the_systems_header():
+    header = Path("/usr/include/asm-generic/unistd.h")
+    if HERE == "x86_64":
+        header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+    if not header.exists():
+        pytest.skip(f"{header} is not installed")
+    defined = dict(
+        line.split()[1:3]
+        for line in header.read_text().splitlines()
+        if line.startswith("#define __NR_") and len(line.split()) == 3
+    )
+    for name, numbers in seccomp.DENIED.items():
+        assert defined[f"__NR_{name}"] == str(numbers[COLUMN[HERE]])
+
+
+@known
+@pytest.mark.parametrize("name", list(seccomp.DENIED))
+def test_worker_is_denied_the_call(worker, name):
+    number = seccomp.DENIED[name][COLUMN[HERE]]
+    assert worker.call("call", {"number": number})["value"] == "EPERM"
+
+
+@known
+def test_this_process_may_open_a_socket():
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall(ctypes.c_long(seccomp.DENIED["socket"][COLUMN[HERE]]), ctypes.c_long(-1))
+    assert ctypes.get_errno() != errno.EPERM
+
+
+@known
+def test_threads_are_under_the_filter_too(worker):
+    number = seccomp.DENIED["socket"][COLUMN[HERE]]
+    assert worker.call("call_from_a_thread", {"number": number})["value"] == "EPERM"
+
+
+@known
+def test_what_stays_within_the_process_is_allowed(worker):
+    assert worker.call("pair", {})["value"] == 1
