@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from exercises.grading.sandbox import LEVELS
 from exercises.grading.units import Unit, all_units
 
 UNITS = all_units()
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGE = (ROOT / "exercises" / "INSTRUCTORS.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| .+ \| (`.+`) \| `(test_\w+)` \|$", re.MULTILINE)
 
@@ -95,6 +97,14 @@ def test_seven_weeks_give_each_unit_the_minutes_of_its_task_page(unit):
     name = heading(unit)[0].lower() + heading(unit)[1:]
     given = sum(minutes for part, minutes in parts_of_the_weeks() if name in part)
     assert given == minutes_on_the_task_page(unit)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_seven_weeks_give_each_notebook_the_minutes_at_its_head(path):
+    head = json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]
+    minutes = int(re.search(r"\*\*Time:\*\* about (\d+) minutes", "".join(head))[1])
+    given = sum(minutes for part, minutes in parts_of_the_weeks() if part == path.stem[:2])
+    assert given == minutes
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.number)
