@@ -112,10 +112,11 @@ def load(path: Any) -> Any:
     """Read a model or a fitted estimator from a file that `save` wrote; see `dbnlib.storage`."""
     from dbnlib import storage
 
-    if storage.read(path)[0] not in storage.KINDS:
+    kind, config, arrays = storage.read(path)
+    if kind not in storage.KINDS:
         # it may be an estimator, whose classes are known only once their module is loaded
         import_module("dbnlib.estimators")
-    return storage.load(path)
+    return storage.build(path, kind, config, arrays)
 
 
 def __getattr__(name: str) -> Any:
@@ -123,3 +124,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"dbnlib has no {name!r}; it has {', '.join(__all__)}")
     module = import_module(_LAZY[name])
     return module if _LAZY[name] == f"dbnlib.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from dbnlib.checks import check_array, check_choice, check_count, check_real
-from dbnlib.estimator_base import FeatureLearner, generator_from
+from dbnlib.estimator_base import FeatureLearner
 from dbnlib.finetuning import autoencoder_from_dbn
 from dbnlib.network import Network
 from dbnlib.network_training import train_network
@@ -44,6 +44,8 @@ class DBNAutoencoder(FeatureLearner):
 
     Source: Hinton and Salakhutdinov (2006).
     """
+
+    _fitted = "encoder_"
 
     def __init__(
         self,
@@ -80,33 +82,34 @@ class DBNAutoencoder(FeatureLearner):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Pretrain and fine-tune on the rows of X; y is not used."""
+        self._forget()
         check_choice("code", self.code, ("gaussian", "bernoulli"))
+        epochs = check_count("epochs", self.epochs, 0)
+        batch_size = check_count("batch_size", self.batch_size)
+        rate = linear(check_real("learning_rate", self.learning_rate, 0), 0.0, max(1, epochs))
         v = self._scaled_training_rows(validate_data(self, X, dtype=np.float64))
-        rng = generator_from(self.random_state)
+        rng = self._generator()
         n_layers = np.size(self.hidden_sizes)
         layers = ["bernoulli"] * (n_layers - 1) + [self.code] * min(n_layers, 1)
         self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng, layers)
         network = autoencoder_from_dbn(self.dbn_)
-        epochs = check_count("epochs", self.epochs, 0)
         interrupted = self.pretraining_histories_[-1].interrupted
         self.history_ = train_network(
             network,
             v,
             v,
             epochs=0 if interrupted else epochs,
-            optimiser=Adam(
-                linear(check_real("learning_rate", self.learning_rate, 0), 0.0, max(1, epochs))
-            ),
+            optimiser=Adam(rate),
             rng=rng,
-            batch_size=min(check_count("batch_size", self.batch_size), len(v)),
+            batch_size=min(batch_size, len(v)),
             checkpoint=None if interrupted else self._checkpoint("autoencoder.npz"),
             progress=self.progress,
             name="autoencoder",
         )
         n = self.dbn_.n_layers
         names = [activation.name for activation in network.activations]
-        self.encoder_ = Network(network.weights[:n], network.biases[:n], names[:n])
         self.decoder_ = Network(network.weights[n:], network.biases[n:], names[n:])
+        self.encoder_ = Network(network.weights[:n], network.biases[:n], names[:n])
         return self
 
     @property
@@ -120,7 +123,7 @@ class DBNAutoencoder(FeatureLearner):
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows rebuilt from codes, in the units of the training data."""
-        check_is_fitted(self, "decoder_")
+        check_is_fitted(self)
         codes = check_array("X", X, ndim=2, shape=(None, self.encoder_.n_outputs))
         return self.scaling_.inverse_transform(self.decoder_.predict(codes))
 

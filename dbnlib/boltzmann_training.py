@@ -201,6 +201,7 @@ class BoltzmannJob(Job):
     def settings(self) -> dict[str, Any]:
         """What a resumed run must share with the one it goes on from."""
         return {
+            "dtype": str(self.machine.dtype),
             "phases": repr(self.phases),
             "learning_rate": repr(self.learning_rate),
             "momentum": repr(self.momentum),

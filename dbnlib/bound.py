@@ -30,7 +30,7 @@ from dbnlib.exact import CHUNK_NUMBERS, in_float64, log_partition
 from dbnlib.labels import marginal_free_energy
 from dbnlib.rbm import RBM
 
-#: number of pairs of states of neighbouring layers that a table may hold
+#: number of entries of a table, such as the pairs of states of neighbouring layers
 MAX_PAIRS = 2**24
 
 
@@ -100,8 +100,9 @@ def _from_the_top(
     top = in_float64(dbn.top)
     between = [rbm.hidden for rbm in dbn.rbms[:-1]]
     n_states = [1] + [units.n_states for units in between]
-    for below, above in pairwise(n_states):
-        if below * above > MAX_PAIRS:
+    for rbm, (below, above) in zip(dbn.rbms, pairwise(n_states), strict=False):
+        # one table holds the pairs, another the fields of the layer below
+        if above * max(below, *rbm.W.shape) > MAX_PAIRS:
             raise NotNormalisableError(
                 f"the layers of {dbn!r} are too wide to sum over their states; "
                 "use estimate_bound, or importance weights"

@@ -87,6 +87,20 @@ def check_array(
     return array
 
 
+def as_dtype(name: str, array: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
+    """A finite array in `dtype`, itself if it is; ValueError for a number beyond float32."""
+    if array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype)
+    if converted.size and not np.isfinite([converted.min(), converted.max()]).all():
+        raise ValueError(
+            f"{name} holds values up to {np.abs(array).max():g}, more than float32 can hold; "
+            "scale them first"
+        )
+    return converted
+
+
 def check_range(name: str, array: np.ndarray, low: float, high: float) -> None:
     """Raise ValueError unless low <= array <= high everywhere."""
     smallest, largest = array.min(), array.max()

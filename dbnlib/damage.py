@@ -16,7 +16,6 @@ from dbnlib.checks import (
     check_choice,
     check_count,
     check_generator,
-    check_mask,
     check_range,
     check_real,
 )
@@ -41,23 +40,6 @@ def flip_pixels(v: Any, rng: np.random.Generator, p: float) -> np.ndarray:
     return np.where(flipped, 1 - v, v)
 
 
-def erase(v: Any, mask: Any, value: float = 0.0) -> np.ndarray:
-    """`value` where `mask` is True, v elsewhere.
-
-    Parameters
-    ----------
-    v : array of shape (n_images, n_pixels); it is not changed
-    mask : booleans of shape (n_pixels,), for all images, or (n_images, n_pixels)
-
-    Returns
-    -------
-    ndarray like v
-    """
-    v = check_array("v", v, ndim=2)
-    mask = check_mask("mask", mask, v.shape)
-    return np.where(mask, v.dtype.type(check_real("value", value)), v)
-
-
 def half_mask(shape: tuple[int, int], which: str = "lower") -> np.ndarray:
     """True in one half of an image; a row or column in the middle counts as upper, or left.
 
@@ -75,31 +57,6 @@ def half_mask(shape: tuple[int, int], which: str = "lower") -> np.ndarray:
     row, column = np.indices((rows, columns))
     second = row >= (rows + 1) // 2 if which in ("lower", "upper") else column >= (columns + 1) // 2
     return (second if which in ("lower", "right") else ~second).ravel()
-
-
-def block_mask(
-    shape: tuple[int, int], rng: np.random.Generator, size: int | tuple[int, int]
-) -> np.ndarray:
-    """True in one block of pixels, anywhere in the image with equal probability.
-
-    Parameters
-    ----------
-    shape : (rows, columns) of an image
-    size : (rows, columns) of the block; a number means a square
-
-    Returns
-    -------
-    ndarray of bool, shape (rows · columns,)
-    """
-    rows, columns = _lengths("shape", shape)
-    high, wide = _lengths("size", (size, size) if np.ndim(size) == 0 else size)
-    if high > rows or wide > columns:
-        raise ValueError(f"a block of {high}x{wide} pixels does not fit into {rows}x{columns}")
-    top = check_generator(rng).integers(rows - high + 1)
-    left = rng.integers(columns - wide + 1)
-    mask = np.zeros((rows, columns), dtype=bool)
-    mask[top : top + high, left : left + wide] = True
-    return mask.ravel()
 
 
 def _lengths(name: str, shape: Any) -> tuple[int, int]:

@@ -71,6 +71,8 @@ class DBN:
                     "stand in the top RBM)"
                 )
         self.recognition = self.rbms[:-1] if recognition is None else list(recognition)
+        if not all(isinstance(rbm, RBM) for rbm in self.recognition):
+            raise TypeError(f"recognition must hold RBMs only, got {recognition!r}")
         mirrored = [(rbm.visible, rbm.hidden) for rbm in self.rbms[:-1]]
         if [(rbm.visible, rbm.hidden) for rbm in self.recognition] != mirrored:
             raise ValueError("recognition must hold one RBM with the same units per lower layer")
@@ -207,7 +209,7 @@ class DBN:
         if rng is not None:
             check_generator(rng)
         if depth == 0:
-            return self.rbms[0].check_visible("h", h)
+            return np.array(self.rbms[0].check_visible("h", h))
         h = self.rbms[depth - 1].check_hidden("h", h)
         for level in range(depth - 1, -1, -1):
             rbm = self.rbms[level]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from dbnlib.checks import check_choice
+from dbnlib.checks import StorageError, as_dtype, check_choice
 from dbnlib.dbn import DBN
 from dbnlib.loop import History
 from dbnlib.pretraining import pretrain_dbn
@@ -42,6 +42,22 @@ def as_text(value: Any) -> Any:
 class Estimator(BaseEstimator):
     """The base of our estimators: scikit-learn's, with scaling of the input and with files."""
 
+    #: the attribute that a fit sets last: without it the estimator is not fitted
+    _fitted: ClassVar[str]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether a fit came to its end; half of one is none."""
+        return hasattr(self, self._fitted)
+
+    def _learned(self) -> dict[str, Any]:
+        """What fits have set: the attributes whose names end in an underscore."""
+        return {n: v for n, v in vars(self).items() if n.endswith("_") and not n.startswith("_")}
+
+    def _forget(self) -> None:
+        """Drop what an earlier fit set, so that nothing of it mixes with the new one."""
+        for name in self._learned():
+            delattr(self, name)
+
     def _scaled_training_rows(self, X: Any, X_unlabelled: Any = None) -> np.ndarray:
         """Learn the scaling from all rows given; return them scaled, unlabelled ones last."""
         check_choice("visible", self.visible, ("bernoulli", "gaussian"))
@@ -53,7 +69,7 @@ class Estimator(BaseEstimator):
 
     def _scaled(self, X: Any) -> np.ndarray:
         """Rows for a fitted estimator, checked against what it was fitted on, and scaled."""
-        check_is_fitted(self, "scaling_")
+        check_is_fitted(self)
         return self._in_range(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _in_range(self, X: np.ndarray) -> np.ndarray:
@@ -62,7 +78,7 @@ class Estimator(BaseEstimator):
                 f"with scaling=None the values of X must lie between 0 and 1, got {X.min():g} to "
                 f"{X.max():g}; choose scaling='feature' or 'global', or visible='gaussian'"
             )
-        return self.scaling_.transform(X).astype(np.float32)
+        return as_dtype("X", self.scaling_.transform(X), np.float32)
 
     def _pretrain(
         self, v: np.ndarray, rng: np.random.Generator, hidden: Any
@@ -85,6 +101,23 @@ class Estimator(BaseEstimator):
             **settings,
         )
 
+    def _generator(self) -> np.random.Generator:
+        """The generator of a fit.
+
+        With a checkpoint and no random_state the folder keeps a seed, for the fit to go on with.
+        """
+        file = self._checkpoint("seed.txt")
+        if file is None or self.random_state is not None:
+            return generator_from(self.random_state)
+        if not file.exists():
+            file.write_text(str(np.random.SeedSequence().entropy))
+        try:
+            return np.random.Generator(np.random.SFC64(int(file.read_text())))
+        except ValueError:
+            raise StorageError(
+                f"{file} holds no seed; remove {file.parent} to start over"
+            ) from None
+
     def _checkpoint(self, name: str) -> Path | None:
         """The file or folder of a stage of the fit, inside the folder `checkpoint`."""
         if self.checkpoint is None:
@@ -103,16 +136,14 @@ class Estimator(BaseEstimator):
             settings["random_state"] = None
         if settings["checkpoint"] is not None:
             settings["checkpoint"] = str(settings["checkpoint"])
-        fitted = {
-            n: as_text(v)
-            for n, v in vars(self).items()
-            if n.endswith("_") and not n.startswith("_")
-        }
+        fitted = {name: as_text(value) for name, value in self._learned().items()}
         if "feature_names_in_" in fitted:
             # scikit-learn keeps them as Python objects
             fitted["feature_names_in_"] = fitted["feature_names_in_"].astype(str)
         arrays: dict[str, np.ndarray] = {}
-        return pack({"settings": settings, "fitted": fitted}, arrays), arrays
+        # what `set_output` has set
+        output = getattr(self, "_sklearn_output_config", None)
+        return pack({"settings": settings, "fitted": fitted, "output": output}, arrays), arrays
 
     @classmethod
     def from_storage(cls, config: dict, arrays: dict[str, np.ndarray]) -> Self:
@@ -120,6 +151,8 @@ class Estimator(BaseEstimator):
         parts = unpack(config, arrays)
         estimator = cls(**parts["settings"])
         vars(estimator).update(parts["fitted"])
+        if parts.get("output") is not None:
+            estimator._sklearn_output_config = parts["output"]
         if "feature_names_in_" in parts["fitted"]:
             estimator.feature_names_in_ = estimator.feature_names_in_.astype(object)
         return estimator

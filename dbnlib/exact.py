@@ -172,8 +172,8 @@ def visible_distribution(rbm: RBM) -> np.ndarray:
     if rbm.visible.n_states > MAX_STATES:
         raise NotNormalisableError(f"{rbm.visible!r} has too many states to list; at most 2^25")
     rbm = in_float64(rbm)
-    states = rbm.visible.states(0, rbm.visible.n_states)
-    log_p = -rbm.free_energy(states)
+    chunks = state_chunks(rbm.visible, max(rbm.W.shape))
+    log_p = np.concatenate([-rbm.free_energy(states) for states in chunks])
     return np.exp(log_p - logsumexp(log_p))
 
 

@@ -18,7 +18,7 @@ Sources: Hinton (2002); Tieleman (2008); Fischer and Igel (2012).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,15 @@ class GradientEstimator:
         Raises TypeError where the negative phase has no chains.
         """
         raise TypeError(f"{self!r} runs no chains; use CD(k), PCD(k) or PT(k)")
+
+    def _started(self, attribute: str) -> Any:
+        """An attribute that `start` or the first gradient makes; RuntimeError before that."""
+        if not hasattr(self, attribute):
+            raise RuntimeError(
+                f"{self!r} has not been started: call start(rbm, batch_size, rng) first, and "
+                "gradient(rbm, v, rng) before fantasies()"
+            )
+        return getattr(self, attribute)
 
     def gradient(
         self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
@@ -122,6 +131,7 @@ class CD(GradientEstimator):
 
     def _make_buffers(self, rbm: RBM, n_data: int, n_chains: int) -> None:
         n, most, dtype = n_data + n_chains, max(n_data, n_chains), rbm.dtype
+        self._batch_size = n_data
         # Data above, chains below, so that one product serves both phases.
         self._v = np.empty((n, rbm.n_visible), dtype)
         self._p = np.empty((n, rbm.n_hidden), dtype)
@@ -134,13 +144,18 @@ class CD(GradientEstimator):
 
     def fantasies(self) -> np.ndarray:
         """See `GradientEstimator.fantasies`; means where `sample_visible` is False."""
-        return self._fantasies
+        return self._started("_fantasies")
 
     def gradient(
         self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
     ) -> Gradient:
         """See `GradientEstimator.gradient`."""
         n_data = len(v)
+        if n_data > self._started("_batch_size"):
+            raise ValueError(
+                f"v has {n_data} rows, but start was called for batches of up to "
+                f"{self._batch_size}; call start(rbm, {n_data}, rng)"
+            )
         n_chains = len(self._h) if self.persistent else n_data
         v_both, p_both = self._v[: n_data + n_chains], self._p[: n_data + n_chains]
         v0, v1 = v_both[:n_data], v_both[n_data:]
@@ -213,18 +228,21 @@ class PCD(CD):
     ----------
     k : Gibbs steps of each chain for each gradient
     n_chains : number of chains; as many as a minibatch has rows if not given
+    sample_visible : bool
+        as in `CD`: True (default) where the data are states, False where they are grey, or the
+        weights shrink
 
     Source: Tieleman (2008); Younes (1989).
     """
 
     persistent = True
 
-    def __init__(self, k: int = 1, *, n_chains: int | None = None):
-        super().__init__(k)
+    def __init__(self, k: int = 1, *, n_chains: int | None = None, sample_visible: bool = True):
+        super().__init__(k, sample_visible=sample_visible)
         self.n_chains = n_chains if n_chains is None else check_count("n_chains", n_chains)
 
     def __repr__(self) -> str:
-        return f"PCD(k={self.k}, n_chains={self.n_chains})"
+        return f"PCD(k={self.k}, n_chains={self.n_chains}, sample_visible={self.sample_visible})"
 
     def start(self, rbm: RBM, batch_size: int, rng: np.random.Generator) -> None:
         """Make the buffers, and start the chains from the visible biases alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -10,7 +11,10 @@ from dbnlib.units import Bernoulli, Gaussian, ReLU, Softmax, Units
 
 
 class Groups(Units):
-    """Layers side by side, such as `Groups([Bernoulli(784), Softmax(10)])`: pixels and a label."""
+    """Layers side by side, such as `Groups([Bernoulli(784), Softmax(10)])`: pixels and a label.
+
+    Of groups among the members, the members are taken.
+    """
 
     name = "groups"
 
@@ -18,6 +22,8 @@ class Groups(Units):
         self.members = list(members)
         if not self.members or not all(isinstance(member, Units) for member in self.members):
             raise TypeError(f"Groups takes a list of layers of units, got {members!r}")
+        nested = [m.members if isinstance(m, Groups) else [m] for m in self.members]
+        self.members = list(chain.from_iterable(nested))
         super().__init__(sum(member.n for member in self.members))
         self.low = min(member.low for member in self.members)
         self.high = max(member.high for member in self.members)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from dbnlib.checks import check_array, check_generator, check_kind
+from dbnlib.checks import as_dtype, check_array, check_generator, check_kind
 from dbnlib.groups import Groups
 from dbnlib.rbm import RBM
 from dbnlib.units import Softmax, Units
@@ -53,7 +53,8 @@ def check_labels(name: str, labels: Any, n_labels: int, n_rows: int | None = Non
     if (labels != np.floor(labels)).any() or labels.min() < 0 or labels.max() >= n_labels:
         raise ValueError(
             f"{name} must be whole numbers from 0 to {n_labels - 1}, got values from "
-            f"{labels.min():g} to {labels.max():g}"
+            f"{labels.min():g} to {labels.max():g}; map them to such numbers, for example with "
+            "numpy.unique(labels, return_inverse=True)"
         )
     return labels.astype(np.int64)
 
@@ -85,7 +86,7 @@ def check_features(rbm: RBM, u: Any) -> np.ndarray:
         )
     u = check_array("u", u, ndim=2, shape=(None, features.n))
     features.check("u", u)
-    return u.astype(rbm.dtype, copy=False)
+    return as_dtype("u", u, rbm.dtype)
 
 
 def free_energy_by_label(rbm: RBM, u: Any) -> np.ndarray:

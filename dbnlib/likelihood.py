@@ -47,6 +47,8 @@ from dbnlib.rbm import RBM
 
 #: `evaluate` enumerates a layer of up to so many states, some seconds' work
 MAX_STATES = 2**16
+#: rows × (repeats − 1), at the least, that the standard error of the weighted bound rests on
+DEGREES_OF_FREEDOM = 30
 
 
 def importance_weighted_bound(
@@ -130,8 +132,15 @@ class Report:
     lines: list[Line]
 
     def as_dict(self) -> dict[str, Any]:
-        """Strings, numbers, and a list of such dicts: ready for JSON."""
-        return asdict(self)
+        """Strings, numbers, and a list of such dicts: ready for JSON.
+
+        The standard error of a single row, NaN in its line, is None here: JSON has no NaN.
+        """
+        report = asdict(self)
+        for line in report["lines"]:
+            if math.isnan(line["standard_error"]):
+                line["standard_error"] = None
+        return report
 
     def __getitem__(self, key: tuple[str, str]) -> Line:
         """The line of a quantity and its rows, such as `report["log p(v)", "held out"]`."""
@@ -201,8 +210,11 @@ def evaluate(
         'ais' never
     reverse : whether to anneal in the reverse direction too; the interval then spans both, and the
         forward value is the estimate
-    n_samples : draws from q for each row of a DBN, at least 2
-    annealing : settings of `dbnlib.annealed.ais`, such as n_chains, n_betas, betas, burn_in
+    n_samples : draws from q for each row of a DBN, at least 2. For the importance-weighted bound
+        they are made twice, and for fewer than 30 rows so often that rows × (repeats − 1) is at
+        least 30: with fewer repeats the interval would be too narrow
+    annealing : settings of `dbnlib.annealed.ais`, such as n_chains, n_betas, betas, burn_in; the
+        directions are the business of `reverse`
 
     Returns
     -------
@@ -225,6 +237,11 @@ def evaluate(
     generator = describe_generator(check_generator(rng))
     check_choice("log_z", log_z, ("auto", "exact", "ais"))
     n_samples = check_count("n_samples", n_samples, 2)
+    if "direction" in annealing:
+        raise TypeError(
+            "evaluate always anneals forward, and with reverse=True in both directions; drop "
+            "direction"
+        )
     dbn = model if isinstance(model, DBN) else DBN([model])
     sets = {"train": dbn.rbms[0].check_visible_states("train", train)}
     if held_out is not None:
@@ -276,7 +293,10 @@ def _lines_of_dbn(
             pass
     estimate = "" if z.exact else "estimate of the "
     plain = estimate_bound(dbn, v, rng, n_samples=n_samples, top_log_z=z.value)
-    weighted = importance_weighted_bound(dbn, v, rng, n_samples=n_samples, top_log_z=z.value)
+    n_repeats = 1 + math.ceil(DEGREES_OF_FREEDOM / len(v))
+    weighted = importance_weighted_bound(
+        dbn, v, rng, n_samples=n_samples, n_repeats=n_repeats, top_log_z=z.value
+    )
     return [
         _line(f"{estimate}bound", name, plain.value, z, plain.mean_standard_error),
         _line(

@@ -70,7 +70,7 @@ def log_mean_interval(log_w: np.ndarray) -> tuple[float, float, float]:
     return value, low, high
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # its array can be neither compared nor hashed
 class LogZEstimate:
     """log Z of an RBM by annealed importance sampling, in nats.
 

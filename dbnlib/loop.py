@@ -32,6 +32,8 @@ class Job:
     name = "training"
     #: number of training rows
     n_rows: int
+    #: checksum of the parameters with which a run with a checkpoint started; `run_epochs` notes it
+    start: int
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The model's own arrays, live. They are taken back when an epoch is cut short."""
@@ -146,7 +148,9 @@ def run_epochs(
     ----------
     checkpoint : path, optional
         written after each epoch. If it exists, training goes on behind its last epoch, and ends
-        in the same bits as a run that was never stopped.
+        in the same bits as a run that was never stopped. It must be of a run that started from the
+        same parameters. If it has as many epochs as are asked for, or more, its model is given as
+        it is.
     progress : bool, optional
         True shows a bar, False none, None (default) only where someone is watching
 
@@ -167,6 +171,7 @@ def run_epochs(
     check_generator(rng)
     history = History()
     if checkpoint is not None:
+        job.start = checksum(*job.parameters().values())
         fingerprint(job, batch_size)  # complains before the first epoch, not after it
         if storage.check_place(checkpoint).exists():
             resume(checkpoint, job, batch_size, history, rng)
@@ -186,7 +191,7 @@ def run_epochs(
                     record = job.monitor(epoch)
             except KeyboardInterrupt:
                 put_back(before, job.parameters())
-                interrupted(job, history, epochs)
+                interrupted(job, history, f"in epoch {epoch + 1} of {epochs}")
                 return history
             except BaseException as error:
                 finite = is_finite(job)
@@ -195,23 +200,22 @@ def run_epochs(
                     raise
                 raise divergence(job, epoch) from error
             history.records.append(record)
-            history.stopped_early = job.finished(history)
-            shown.set_postfix({name: f"{value:.4g}" for name, value in record.items()})
             try:
+                history.stopped_early = job.finished(history)
+                shown.set_postfix({name: f"{value:.4g}" for name, value in record.items()})
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, job, batch_size, history, rng)
             except KeyboardInterrupt:  # the older checkpoint is whole, and the epoch is finished
-                interrupted(job, history, epochs)
+                interrupted(job, history, f"after epoch {epoch + 1} of {epochs}")
                 return history
     return history
 
 
-def interrupted(job: Job, history: History, epochs: int) -> None:
+def interrupted(job: Job, history: History, when: str) -> None:
     """Note in the history that Ctrl-C ended the training, and warn."""
     history.interrupted = True
     warnings.warn(
-        f"{job.name}: stopped by Ctrl-C in epoch {len(history) + 1} of {epochs}; "
-        f"the model is that of epoch {len(history)}",
+        f"{job.name}: stopped by Ctrl-C {when}; the model is that of epoch {len(history)}",
         InterruptedTrainingWarning,
         stacklevel=4,
     )
@@ -262,6 +266,7 @@ def write_checkpoint(
     """Everything that the next epoch depends on, in one file."""
     config = {
         "fingerprint": fingerprint(job, batch_size),
+        "start": job.start,
         "records": history.records,
         "stopped_early": history.stopped_early,
         "generator": plain(rng.bit_generator.state),
@@ -278,6 +283,11 @@ def resume(
     same_shapes = {n: a.shape for n, a in arrays.items()} == {n: a.shape for n, a in live.items()}
     if kind != "checkpoint" or not same_shapes:
         raise StorageError(f"{path} is no checkpoint of {job.name} with these shapes; remove it")
+    if "start" not in config:
+        raise StorageError(
+            f"{path} was written by an earlier dbnlib, which did not note what the run started "
+            "from; remove the file to start over"
+        )
     mine = json.loads(fingerprint(job, batch_size))
     theirs = json.loads(config["fingerprint"])
     different = sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
@@ -292,6 +302,19 @@ def resume(
             f"{path} was written with the generator {theirs}, and rng is a {mine}; "
             f"pass numpy.random.Generator(numpy.random.{theirs}(seed))"
         )
+    # A model goes on from the start of that run, or from where it left the model: at its last
+    # epoch, after Ctrl-C in a notebook, or at its best one.
+    known = {config["start"]}
+    for prefix in ("", "best_"):
+        if all(prefix + name in arrays for name in job.parameters()):
+            known.add(checksum(*(arrays[prefix + name] for name in job.parameters())))
+    if job.start not in known:
+        raise StorageError(
+            f"{path} belongs to a run of {job.name} that started from other parameters: another "
+            "seed, or lower layers that were trained otherwise. Give a new path, or remove the "
+            "file to start over"
+        )
+    job.start = config["start"]
     put_back(arrays, live)
     history.records[:] = config["records"]
     history.stopped_early = config["stopped_early"]

@@ -25,7 +25,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dbnlib.checks import check_array, check_choice, check_range
+from dbnlib.checks import check_choice, check_range
+from dbnlib.labels import check_labels
 from dbnlib.layers import Activation
 from dbnlib.units import Softmax, softplus
 
@@ -139,14 +140,7 @@ def make_loss(given: object, output: Activation) -> Loss:
 
 def one_hot(name: str, classes: Any, n_classes: int) -> np.ndarray:
     """Rows of the identity for class numbers 0 … n_classes − 1; ValueError for any others."""
-    classes = check_array(name, classes, ndim=1)
-    if classes.min() < 0 or classes.max() >= n_classes or (classes != np.floor(classes)).any():
-        raise ValueError(
-            f"{name} must hold class numbers from 0 to {n_classes - 1}, got values from "
-            f"{classes.min():g} to {classes.max():g}; map the labels to them, for example with "
-            "numpy.unique(labels, return_inverse=True)"
-        )
-    return np.eye(n_classes)[classes.astype(np.int64)]
+    return np.eye(n_classes)[check_labels(name, classes, n_classes)]
 
 
 def count_wrong(a: np.ndarray, y: np.ndarray) -> int:

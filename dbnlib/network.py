@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from dbnlib.checks import check_array, check_count, check_generator
+from dbnlib.checks import as_dtype, check_array, check_count, check_dtype, check_generator
 from dbnlib.finite_differences import largest_error
 from dbnlib.layers import Masks, check_masks, initialise, make_activation, masked
 from dbnlib.losses import count_wrong, make_loss, one_hot
@@ -106,6 +106,9 @@ class Network:
         initialisation : 'glorot', 'he', 'small_normal' or 'zero', see `dbnlib.layers.initialise`
         """
         check_generator(rng)
+        check_dtype(dtype)
+        if np.ndim(sizes) != 1:
+            raise TypeError(f"sizes must be a list such as [784, 500, 10], got {sizes!r}")
         if len(sizes) < 2:
             raise ValueError(f"sizes must name at least input and output, got {list(sizes)}")
         sizes = [check_count(f"sizes[{i}]", n) for i, n in enumerate(sizes)]
@@ -156,7 +159,7 @@ class Network:
     def check_inputs(self, name: str, x: Any) -> np.ndarray:
         """`x` as an array of shape (n_examples, n_inputs) in the network's dtype."""
         x = check_array(name, x, ndim=2, shape=(None, self.n_inputs))
-        return x.astype(self.dtype, copy=False)
+        return as_dtype(name, x, self.dtype)
 
     def check_targets(self, name: str, y: Any, n_rows: int) -> np.ndarray:
         """`y` as targets of shape (n_rows, n_outputs) in the network's dtype.
@@ -173,7 +176,7 @@ class Network:
         if len(y) != n_rows:
             raise ValueError(f"{name} has {len(y)} rows for {n_rows} inputs; they must be pairs")
         self.loss_function.check_targets(name, y)
-        return y.astype(self.dtype, copy=False)
+        return as_dtype(name, y, self.dtype)
 
     def _check(
         self, x: Any, y: Any, masks: Masks | None
@@ -190,7 +193,7 @@ class Network:
 
         x : (n_examples, n_inputs) → arrays of shape (n_examples, units of the layer)
         """
-        return self._forward(self.check_inputs("x", x))[0]
+        return self._forward(self.check_inputs("x", x).copy())[0]
 
     def predict(self, x: Any) -> np.ndarray:
         """aᴸ, the activations of the last layer alone: shape (n_examples, n_outputs)."""
@@ -308,7 +311,7 @@ class Network:
 
     def copy(self, dtype: type | None = None) -> Self:
         """A network of its own with equal parameters, in another dtype if one is given."""
-        dtype = self.dtype if dtype is None else dtype
+        dtype = self.dtype if dtype is None else check_dtype(dtype)
         return type(self)(
             [W.astype(dtype) for W in self.weights],
             [b.astype(dtype) for b in self.biases],

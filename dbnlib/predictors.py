@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from dbnlib.estimator_base import generator_from
+from dbnlib.network import Network
 from dbnlib.predictor_base import FineTuned
 from dbnlib.scaling import Scaling
 from dbnlib.storage import storable
@@ -24,7 +24,7 @@ class DBNClassifier(ClassifierMixin, FineTuned):
     ----------
     hidden_sizes : number of units of each hidden layer, bottom first
     visible : 'bernoulli' for values with a lower and an upper end, 'gaussian' for others
-    hidden : 'bernoulli' or 'relu', the units of the hidden layers
+    hidden : 'bernoulli', 'relu' or 'gaussian', the units of the hidden layers; or one name a layer
     pretraining_epochs : passes for each layer (a number or one a layer); 0 for a random start
     pretraining_rate : learning rate; None for 0.1, or 0.01 in layers with Gaussian units
     pretraining_momentum, pretraining_decay : see `dbnlib.training.train_rbm`
@@ -37,7 +37,8 @@ class DBNClassifier(ClassifierMixin, FineTuned):
     patience : epochs without improvement on them before it stops
     n_members : networks to fine-tune from the same DBN; their probabilities are averaged
     scaling : 'feature' (each column), 'global' (all columns alike, for images), or None
-    checkpoint : folder for checkpoints, by which a killed fit goes on where it stood
+    checkpoint : folder for checkpoints, by which a killed fit goes on where it stood; a folder
+        serves one fit, so that searches and cross-validation can have none
     progress : True, False, or None for a bar only where someone watches
     random_state : seed, RandomState or Generator
 
@@ -60,25 +61,27 @@ class DBNClassifier(ClassifierMixin, FineTuned):
         X_unlabelled : array of shape (n_more, n_features), optional
             rows without labels, for scaling and pretraining only
         """
+        self._forget()
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        self.classes_, y = np.unique(y, return_inverse=True)
+        self.classes_, y, counts = np.unique(y, return_inverse=True, return_counts=True)
         if len(self.classes_) < 2:
             only = self.classes_.tolist()[0]
             raise ValueError(f"y has one class only, {only!r}; a classifier needs at least two")
         self._check_settings()
-        n_members = self.n_members
+        self._check_held_out(len(y), self.classes_.tolist(), counts)
         v = self._scaled_training_rows(X, X_unlabelled)
-        rng = generator_from(self.random_state)
+        rng = self._generator()
         self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng, self.hidden)
-        self.networks_, self.histories_ = [], []
+        networks, histories = [], []
         x, n_classes = v[: len(y)], len(self.classes_)
-        for number in range(1, n_members + 1):
-            network, history = self._member(number, x, y, n_classes, "softmax", rng)
-            self.networks_.append(network)
-            self.histories_.append(history)
+        for number in range(1, self.n_members + 1):
+            network, history, _ = self._member(number, x, y, n_classes, "softmax", rng)
+            networks.append(network)
+            histories.append(history)
             if history.interrupted:
                 break
+        self.histories_, self.networks_ = histories, networks
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -96,11 +99,14 @@ class DBNRegressor(RegressorMixin, FineTuned):
     """A regressor that starts as a deep belief network, with a predictive spread.
 
     `n_members` networks start from the same DBN, and each is fine-tuned on its own bootstrap
-    sample of the rows. Their mean is the prediction. Its spread has two parts: how far the members
-    disagree, and the noise of the targets, which is measured on the rows that a member has not
-    seen.
+    sample of the rows (of those that it does not hold out, with a `validation_fraction`). Their
+    mean is the prediction. Its spread has two parts: how far the members disagree, and how far the
+    targets lie from what is said of them by the members that have not seen them.
 
         spread² = variance among members + mean squared out-of-bag residual
+
+    That residual holds the noise of the targets and the error of the model, part of which the
+    members' disagreement counts again; so the spread is on the wide side.
 
     Parameters
     ----------
@@ -112,8 +118,8 @@ class DBNRegressor(RegressorMixin, FineTuned):
     dbn_, networks_, scaling_, pretraining_histories_, histories_ : as in `DBNClassifier`
     target_shape_ : () for one target, (n_targets,) for several
     target_scaling_ : Scaling of the targets to mean 0 and variance 1
-    noise_ : array of shape (n_targets,), root of the mean squared out-of-bag residual; None with
-        one member
+    noise_ : array of shape (n_targets,), root of the mean squared out-of-bag residual, which holds
+        noise and model error; None with one member
 
     Source: Breiman (1996), out-of-bag estimation; Lakshminarayanan et al. (2017), ensembles.
     """
@@ -184,37 +190,40 @@ class DBNRegressor(RegressorMixin, FineTuned):
         X_unlabelled : array of shape (n_more, n_features), optional
             rows without targets, for scaling and pretraining only
         """
+        self._forget()
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         self.target_shape_ = y.shape[1:]
         y = y.reshape(len(y), -1)
         self._check_settings()
-        n_members = self.n_members
+        self._check_held_out(len(y))
         v = self._scaled_training_rows(X, X_unlabelled)
         self.target_scaling_ = Scaling("feature", "gaussian").fit(y)
         z = self.target_scaling_.transform(y).astype(np.float32)
-        rng = generator_from(self.random_state)
+        rng = self._generator()
         self.dbn_, self.pretraining_histories_ = self._pretrain(v, rng, self.hidden)
         x = v[: len(y)]
-        self.networks_, self.histories_ = [], []
-        outside = []
-        for number in range(1, n_members + 1):
-            rows = rng.integers(len(x), size=len(x)) if n_members > 1 else np.arange(len(x))
-            network, history = self._member(number, x[rows], z[rows], y.shape[1], "identity", rng)
-            self.networks_.append(network)
-            self.histories_.append(history)
-            outside.append(np.setdiff1d(np.arange(len(x)), rows))
+        several = self.n_members > 1
+        networks, histories, outside = [], [], []
+        for number in range(1, self.n_members + 1):
+            network, history, left_out = self._member(
+                number, x, z, y.shape[1], "identity", rng, bootstrap=several
+            )
+            networks.append(network)
+            histories.append(history)
+            outside.append(left_out)
             if history.interrupted:
                 break
-        self.noise_ = self._out_of_bag_noise(x, y, outside) if n_members > 1 else None
+        self.noise_ = self._out_of_bag_noise(networks, x, y, outside) if several else None
+        self.histories_, self.networks_ = histories, networks
         return self
 
     def _out_of_bag_noise(
-        self, x: np.ndarray, y: np.ndarray, outside: list[np.ndarray]
+        self, networks: list[Network], x: np.ndarray, y: np.ndarray, outside: list[np.ndarray]
     ) -> np.ndarray:
         """√ of the mean squared residual, each row predicted by members that have not seen it."""
         total, count = np.zeros_like(y), np.zeros((len(y), 1))
-        for network, rows in zip(self.networks_, outside, strict=True):
+        for network, rows in zip(networks, outside, strict=True):
             if len(rows):
                 total[rows] += self.target_scaling_.inverse_transform(network.predict(x[rows]))
                 count[rows] += 1

@@ -9,17 +9,25 @@ Source: Hinton, Osindero, Teh (2006), section 4; Bengio et al. (2007).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dbnlib.checks import check_array, check_choice, check_count, check_dtype, check_generator
+from dbnlib.checks import (
+    as_dtype,
+    check_array,
+    check_choice,
+    check_count,
+    check_dtype,
+    check_generator,
+)
 from dbnlib.dbn import DBN
 from dbnlib.groups import Groups, make_units
 from dbnlib.labels import check_labels, split_units
-from dbnlib.loop import History
+from dbnlib.loop import History, InterruptedTrainingWarning
 from dbnlib.rbm import RBM
 from dbnlib.training import train_rbm
 from dbnlib.units import Bernoulli, Gaussian, ReLU, Softmax, Units
@@ -89,8 +97,9 @@ def pretrain_dbn(
         on Ctrl-C; the layers above the interrupted one are those of their random start
     """
     dtype = check_dtype(dtype)
-    v = check_array("v", v, ndim=2).astype(dtype)
-    held_out = None if held_out is None else check_array("held_out", held_out, ndim=2).astype(dtype)
+    v = as_dtype("v", check_array("v", v, ndim=2), dtype)
+    if held_out is not None:
+        held_out = as_dtype("held_out", check_array("held_out", held_out, ndim=2), dtype)
     check_generator(rng)
     check_choice("start", start, ("random", "transposed"))
     check_choice("upward", upward, ("mean", "sample"))
@@ -100,8 +109,9 @@ def pretrain_dbn(
     if not sizes:
         raise ValueError("hidden_sizes is empty; a DBN has at least one hidden layer")
     one_hot, held_out_one_hot = _one_hot(labels, held_out_labels, v, held_out, len(sizes), dtype)
-    epochs = _one_per_layer("epochs", epochs, len(sizes))
+    epochs = [check_count("epochs", n, 0) for n in _one_per_layer("epochs", epochs, len(sizes))]
     kinds = _one_per_layer("hidden", hidden, len(sizes))
+    layers = [make_units(kind, size) for kind, size in zip(kinds, sizes, strict=True)]
     extra = _one_per_layer("layer_settings", layer_settings or {}, len(sizes))
     if checkpoint is not None:
         Path(checkpoint).mkdir(parents=True, exist_ok=True)
@@ -110,8 +120,7 @@ def pretrain_dbn(
     histories: list[History] = []
     units = make_units(visible, v.shape[1])
     interrupted = False
-    for level, (size, kind) in enumerate(zip(sizes, kinds, strict=True), 1):
-        above = make_units(kind, size)
+    for level, above in enumerate(layers, 1):
         if level == len(sizes) and one_hot is not None:
             units = Groups([units, Softmax(one_hot.shape[1])])
             v = np.hstack([v, one_hot])
@@ -119,7 +128,7 @@ def pretrain_dbn(
         rbm = _start(start, scale, rbms, units, above, v, rng, dtype)
         rbms.append(rbm)
         units = above
-        layer_rng, rng_up = rng.spawn(2)
+        layer_rng, rng_up = _two_generators(rng)
         epochs_now = 0 if interrupted else epochs[level - 1]
         history = train_rbm(
             rbm,
@@ -136,8 +145,18 @@ def pretrain_dbn(
         history.interrupted = interrupted
         histories.append(history)
         if level < len(sizes):
-            v = _carry_up(rbm, v, upward, rng_up)
-            held_out = None if held_out is None else _carry_up(rbm, held_out, upward, rng_up)
+            try:
+                v, held_out = _carry_up(rbm, v, held_out, upward, rng_up)
+            except KeyboardInterrupt:
+                interrupted = True
+                warnings.warn(
+                    f"stopped by Ctrl-C after layer {level} of {len(sizes)}; the layers above are "
+                    "those of their random start",
+                    InterruptedTrainingWarning,
+                    stacklevel=2,
+                )
+                # the layers above start from what they would have learned from
+                v, held_out = _carry_up(rbm, v, held_out, upward, rng_up)
     return DBN(rbms), histories
 
 
@@ -240,9 +259,26 @@ def _with_label(rbm: RBM, units: Units, v: np.ndarray) -> RBM:
     return RBM(W, np.append(rbm.b, d), rbm.c, visible=units, hidden=rbm.hidden)
 
 
-def _carry_up(rbm: RBM, v: np.ndarray, upward: str, rng: np.random.Generator) -> np.ndarray:
-    """What the next layer learns from."""
-    return rbm.hidden_mean(v) if upward == "mean" else rbm.sample_hidden(v, rng)
+def _carry_up(
+    rbm: RBM, v: np.ndarray, held_out: np.ndarray | None, upward: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """What the next layer learns from, and the rows that it only watches."""
+
+    def up(rows: np.ndarray) -> np.ndarray:
+        return rbm.hidden_mean(rows) if upward == "mean" else rbm.sample_hidden(rows, rng)
+
+    return up(v), None if held_out is None else up(held_out)
+
+
+def _two_generators(rng: np.random.Generator) -> list[np.random.Generator]:
+    """One for the training of a layer and one for the way up, by the seed of `rng`."""
+    try:
+        return rng.spawn(2)
+    except TypeError:
+        raise TypeError(
+            f"rng must be a generator that can spawn others, and {rng!r} was made from a bit "
+            "generator of the old kind; write rng=numpy.random.default_rng(seed)"
+        ) from None
 
 
 def default_rate(rbm: RBM) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -18,14 +19,15 @@ def bar(total: int, description: str, unit: str = "it", *, show: bool | None = N
     """A tqdm bar of `total` steps, to be used with `with`; advance it by `update(n)`.
 
     It shows rate, time left and, through `set_postfix`, the current monitors. With `show=None` it
-    appears in terminals and notebooks only, not where output is a file or `CI` is set. The
-    environment variable `TQDM_DISABLE=1` silences it everywhere.
+    appears in terminals and notebooks only, not where output is a file or `CI` is set. In a
+    notebook without ipywidgets it is a bar of text. The environment variable `TQDM_DISABLE=1`
+    silences it everywhere.
     """
     if show is None:
         show = (in_notebook() or sys.stderr.isatty()) and not os.environ.get("CI")
     if os.environ.get("TQDM_DISABLE", "0") not in ("", "0"):
         show = False
-    if show and in_notebook():
+    if show and in_notebook() and find_spec("ipywidgets"):
         from tqdm.notebook import tqdm
     else:
         from tqdm import tqdm

@@ -16,7 +16,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from dbnlib.checks import check_array, check_count, check_dtype, check_generator, check_real
+from dbnlib.checks import (
+    as_dtype,
+    check_array,
+    check_count,
+    check_dtype,
+    check_generator,
+    check_real,
+)
 from dbnlib.groups import describe, from_description, make_units
 from dbnlib.storage import storable
 from dbnlib.units import Units
@@ -58,8 +65,8 @@ class RBM:
         n_visible, n_hidden = self.W.shape
         b = np.zeros(n_visible) if b is None else check_array("b", b, ndim=1, shape=(n_visible,))
         c = np.zeros(n_hidden) if c is None else check_array("c", c, ndim=1, shape=(n_hidden,))
-        self.b = np.array(b, dtype=self.W.dtype)
-        self.c = np.array(c, dtype=self.W.dtype)
+        self.b = np.array(as_dtype("b", b, self.W.dtype))
+        self.c = np.array(as_dtype("c", c, self.W.dtype))
         self.visible = make_units(visible, n_visible)
         self.hidden = make_units(hidden, n_hidden)
 
@@ -135,7 +142,7 @@ class RBM:
     def _check(self, name: str, states: Any, units: Units) -> np.ndarray:
         states = check_array(name, states, ndim=2, shape=(None, units.n))
         units.check(name, states)
-        return states.astype(self.dtype, copy=False)
+        return as_dtype(name, states, self.dtype)
 
     # ---- energies
 

@@ -76,7 +76,7 @@ def run_chain(
         for _ in range(n_steps):
             states = model.gibbs_step(states, rng, beta=beta, clamped=clamped)
             shown.update(1)
-    return states
+    return states if n_steps else states.copy()
 
 
 def record_chain(
@@ -143,8 +143,16 @@ def states_seen(states: Any, n_units: int) -> np.ndarray:
     """How often each of the 2ⁿ binary states occurs, in the order of `Bernoulli(n).states`.
 
     The histogram that one holds against an enumerated distribution.
+
+    states : array of zeros and ones, shape (…, n_units)
     """
+    n_units = check_count("n_units", n_units)
     states = check_array("states", states, ndim=np.ndim(states))
+    if not states.ndim or states.shape[-1] != n_units:
+        raise ValueError(
+            f"states must have {n_units} columns, one a unit, got shape {states.shape}; pass "
+            "n_units as it is, or reshape them"
+        )
     check_two_valued("states", states, (0, 1), "for spins call dbnlib.spins.to_bits")
     powers = 2 ** np.arange(n_units - 1, -1, -1)
     numbers = states.reshape(-1, n_units).astype(np.int64) @ powers

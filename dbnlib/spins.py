@@ -122,7 +122,7 @@ class Hopfield:
         return s.astype(self.dtype, copy=False)
 
     def energy(self, s: Any) -> np.ndarray:
-        """E(s) = −½ s'Js; s : (n_examples, n_units) → (n_examples,).."""
+        """E(s) = −½ s'Js; s : (n_examples, n_units) → (n_examples,)."""
         s = self.check_states("s", s)
         return -0.5 * np.einsum("ni,ni->n", s, s @ self._counts) / self.dtype.type(self.n_units)
 
@@ -264,10 +264,6 @@ class IsingGrid:
         s = self.check_state("state", state)
         bonds = s * (self._shifted(s, 1, -1) + self._shifted(s, 1, -2))
         return -(self.coupling * bonds + self.field * s).sum(axis=(-2, -1))
-
-    def magnetisation(self, state: Any) -> np.ndarray | float:
-        """The mean spin of the grid, between −1 and +1."""
-        return self.check_state("state", state).mean(axis=(-2, -1))
 
     def gibbs_step(
         self,

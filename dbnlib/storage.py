@@ -62,17 +62,16 @@ def load(path: str | Path) -> Any:
 
     Raises FileNotFoundError, or StorageError for a damaged, foreign or newer file.
     """
-    kind, config, arrays = read(path)
+    return build(path, *read(path))
+
+
+def build(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarray]) -> Any:
+    """Build the model; an unknown kind, or parts that do not fit together, are a StorageError."""
     if kind not in KINDS:
         raise StorageError(
             f"{path} holds a {kind!r}, which is not one of the models known here: "
             f"{', '.join(sorted(KINDS))}"
         )
-    return build(path, kind, config, arrays)
-
-
-def build(path: str | Path, kind: str, config: dict, arrays: dict[str, np.ndarray]) -> Any:
-    """Build the model; parts that do not fit together are a StorageError."""
     try:
         return KINDS[kind].from_storage(config, arrays)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:

@@ -160,7 +160,9 @@ def parallel_tempering(
 class PT(GradientEstimator):
     """The negative phase by parallel tempering: persistent chains that do not stay in one mode.
 
-    It costs as many Gibbs steps for each chain as there are replicas.
+    It costs as many Gibbs steps for each chain as there are replicas. The visible states are always
+    drawn, as suits data that are states; for grey data choose PCD(k, sample_visible=False), or
+    binarise them.
 
     Parameters
     ----------
@@ -190,7 +192,7 @@ class PT(GradientEstimator):
 
     def fantasies(self) -> np.ndarray:
         """The states at β = 1."""
-        return self.chains.cold
+        return self._started("chains").cold
 
     def gradient(
         self, rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, scale: float = 1.0
@@ -198,9 +200,10 @@ class PT(GradientEstimator):
         """See `GradientEstimator.gradient`."""
         scale = rbm.dtype.type(scale)
         h = rbm.hidden.mean(rbm.hidden_field(v))
+        chains = self._started("chains")
         for _ in range(self.k):
-            self.chains.step(rbm, rng)
-        v1 = self.chains.cold
+            chains.step(rbm, rng)
+        v1 = chains.cold
         h1 = rbm.hidden.mean(rbm.hidden_field(v1))
         v_data, h_data = v.mean(axis=0), h.mean(axis=0)
         # ⟨vh'⟩_data − ⟨vh'⟩_model, and likewise for v and h

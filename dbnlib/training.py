@@ -68,6 +68,7 @@ class RBMJob(Job):
     def settings(self) -> dict[str, Any]:
         """What a resumed run must share with the one it goes on from."""
         return {
+            "dtype": str(self.rbm.dtype),
             "gradient": repr(self.estimator),
             "learning_rate": repr(self.learning_rate),
             "momentum": repr(self.momentum),
@@ -189,7 +190,9 @@ def train_rbm(
     batch_size = min(check_count("batch_size", batch_size), len(v))
     gradient = cd_for(rbm, v) if gradient is None else gradient
     if not isinstance(gradient, GradientEstimator):
-        raise TypeError(f"gradient must be CD(k), PCD(k) or ExactGradient(), got {gradient!r}")
+        raise TypeError(
+            f"gradient must be CD(k), PCD(k), PT(k) or ExactGradient(), got {gradient!r}"
+        )
     job = RBMJob(
         rbm,
         v,

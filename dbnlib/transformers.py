@@ -33,7 +33,8 @@ class RBMTransformer(FeatureLearner):
     persistent : True for PCD, False for CD
     centred : whether to use the centred gradient
     scaling : 'feature' (each column), 'global' (all columns alike, for images), or None
-    checkpoint : folder for checkpoints, by which a killed fit goes on where it stood
+    checkpoint : folder for checkpoints, by which a killed fit goes on where it stood; a folder
+        serves one fit, so that searches and cross-validation can have none
     progress : True, False, or None for a bar only where someone watches
     random_state : seed, RandomState or Generator
 
@@ -50,6 +51,8 @@ class RBMTransformer(FeatureLearner):
     >>> RBMTransformer(16, epochs=1, random_state=0).fit_transform(digits().images).shape
     (1797, 16)
     """
+
+    _fitted = "rbm_"
 
     def __init__(
         self,
@@ -86,17 +89,21 @@ class RBMTransformer(FeatureLearner):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train the machine on the rows of X (n_examples, n_features); y is not used."""
+        self._forget()
         X = validate_data(self, X, dtype=np.float64)
         v = self._scaled_training_rows(X)
-        rng = generator_from(self.random_state)
+        rng = self._generator()
         n_hidden = check_count("n_components", self.n_components)
         rbm = RBM.random(v.shape[1], n_hidden, rng, data=v, visible=self.visible)
+        gradient = cd_for(rbm, v, self.k)
+        if self.persistent:
+            gradient = PCD(self.k, sample_visible=gradient.sample_visible)
         self.history_ = train_rbm(
             rbm,
             v,
             epochs=self.epochs,
             rng=rng,
-            gradient=PCD(self.k) if self.persistent else cd_for(rbm, v, self.k),
+            gradient=gradient,
             learning_rate=default_rate(rbm) if self.learning_rate is None else self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
@@ -119,7 +126,7 @@ class RBMTransformer(FeatureLearner):
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """E[v | h] for rows of hidden means, in the units of the training data."""
-        check_is_fitted(self, "rbm_")
+        check_is_fitted(self)
         h = check_array("X", X, ndim=2, shape=(None, self.rbm_.n_hidden))
         return self.scaling_.inverse_transform(self.rbm_.visible_mean(h))
 
@@ -132,7 +139,7 @@ class RBMTransformer(FeatureLearner):
         self, n_samples: int, *, n_steps: int = 1000, random_state: Any = None
     ) -> np.ndarray:
         """Means of the visible units at the end of Gibbs chains, in the units of the data."""
-        check_is_fitted(self, "rbm_")
+        check_is_fitted(self)
         rng = generator_from(random_state)
         start = np.tile(self.rbm_.b, (check_count("n_samples", n_samples), 1))
         v = run_chain(self.rbm_, self.rbm_.visible.sample(start, rng), n_steps, rng)
@@ -148,7 +155,7 @@ class DBNTransformer(FeatureLearner):
     ----------
     hidden_sizes : number of units of each hidden layer, bottom first
     visible : 'bernoulli' for values with a lower and an upper end, 'gaussian' for others
-    hidden : 'bernoulli' or 'relu', the units of the hidden layers
+    hidden : 'bernoulli', 'relu' or 'gaussian', the units of the hidden layers; or one name a layer
     pretraining_epochs : passes over the rows for each layer; a number or one a layer
     pretraining_rate : learning rate; None for 0.1, or 0.01 in layers with Gaussian units
     pretraining_momentum, pretraining_decay, batch_size : see `dbnlib.training.train_rbm`
@@ -160,6 +167,8 @@ class DBNTransformer(FeatureLearner):
     scaling_ : Scaling
     histories_ : list of History, one a layer
     """
+
+    _fitted = "dbn_"
 
     def __init__(
         self,
@@ -192,11 +201,10 @@ class DBNTransformer(FeatureLearner):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train the layers one by one on the rows of X; y is not used."""
+        self._forget()
         X = validate_data(self, X, dtype=np.float64)
         v = self._scaled_training_rows(X)
-        self.dbn_, self.histories_ = self._pretrain(
-            v, generator_from(self.random_state), self.hidden
-        )
+        self.dbn_, self.histories_ = self._pretrain(v, self._generator(), self.hidden)
         return self
 
     @property
@@ -210,7 +218,7 @@ class DBNTransformer(FeatureLearner):
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Rows of top-layer means carried down to the visible units, in the units of the data."""
-        check_is_fitted(self, "dbn_")
+        check_is_fitted(self)
         return self.scaling_.inverse_transform(self.dbn_.down(X))
 
     def reconstruct(self, X: Any, *, depth: int | None = None) -> np.ndarray:
@@ -222,6 +230,6 @@ class DBNTransformer(FeatureLearner):
         self, n_samples: int, *, n_steps: int = 1000, random_state: Any = None
     ) -> np.ndarray:
         """Draws from the model (means of the visible units), in the units of the data."""
-        check_is_fitted(self, "dbn_")
+        check_is_fitted(self)
         means = self.dbn_.sample(n_samples, generator_from(random_state), n_steps=n_steps)
         return self.scaling_.inverse_transform(means)

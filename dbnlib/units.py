@@ -41,7 +41,7 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """σ(x) = 1 / (1 + e⁻ˣ), written as ½(1 + tanh(x/2)), which overflows nowhere."""
-    out = np.multiply(x, 0.5, out=out)
+    out = np.asarray(np.multiply(x, 0.5, out=out))  # of a number, too, an array
     np.tanh(out, out=out)
     out += 1.0
     out *= 0.5

@@ -660,7 +660,7 @@ REFUSED = [
         "classes from 1",
         lambda _: fit_network(y=LABELS + 1),
         ValueError,
-        "class numbers from 0 to 2",
+        "whole numbers from 0 to 2",
         "numpy.unique(labels, return_inverse=True)",
     ),
     case(

@@ -223,3 +223,10 @@ def test_the_estimated_bound_of_a_labelled_network_agrees_with_the_exact_one(lab
     error = (estimate.value - exact_bound(labelled, v)) / estimate.standard_error
     assert abs(error).max() < 4.5
     assert 0.5 < np.sqrt((error**2).mean()) < 1.6
+
+
+def test_a_layer_whose_fields_would_fill_the_memory_is_refused(rng):
+    # 2¹⁶ states are few, and 2¹⁶ rows of 3000 fields are 1.6 GB
+    dbn = DBN([RBM(np.zeros((3000, 16))), RBM(np.zeros((16, 2)))])
+    with pytest.raises(NotNormalisableError, match="too wide to sum over their states"):
+        exact_bound(dbn, np.zeros((1, 3000)))

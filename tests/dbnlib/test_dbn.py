@@ -253,3 +253,14 @@ def test_a_labelled_network_is_the_same_after_saving_and_loading(labelled, tmp_p
 def test_wrong_labels_are_explained(call, message, labelled, rng):
     with pytest.raises(ValueError, match=message):
         call(labelled, np.ones((2, 4)), rng)
+
+
+def test_depth_zero_gives_an_array_of_its_own(labelled):
+    v = np.zeros((2, 4))
+    labelled.reconstruct(v, depth=0)[...] = 1
+    assert not v.any()
+
+
+def test_a_way_up_that_is_no_rbm_is_refused(labelled):
+    with pytest.raises(TypeError, match="recognition must hold RBMs only"):
+        DBN(labelled.rbms, [None])

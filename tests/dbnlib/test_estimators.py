@@ -158,7 +158,8 @@ def test_the_spread_covers_as_many_targets_as_it_says(rng):
     new_x, new_y = noisy_line(rng, 1000)
     mean, spread = model.predict(new_x, return_std=True)
     covered = np.mean(abs(new_y - mean) < 1.645 * spread)
-    # 90 % wanted; the spread is a little wide, since out-of-bag means are of fewer members
+    # 90 % wanted; the spread is a little wide, since out-of-bag means are of fewer members, and
+    # their residual holds the error of the model too
     assert 0.86 < covered < 0.97
     assert 0.4 < model.noise_[0] < 0.7
 
@@ -170,6 +171,31 @@ def test_the_spread_is_wider_where_there_are_no_rows(rng):
     model.fit(x, np.sin(6 * x[:, 0]))
     _, spread = model.predict([[0.2], [0.5], [0.8]], return_std=True)
     assert spread[1] > 1.5 * max(spread[0], spread[2])
+
+
+def test_held_out_rows_are_in_no_members_bootstrap_sample_and_not_out_of_bag(rng, monkeypatch):
+    from dbnlib.network_training import train_network
+
+    splits = []
+
+    def spy(network, x, y, *, held_out, **settings):
+        splits.append((x[:, 0], held_out[0][:, 0]))
+        return train_network(network, x, y, held_out=held_out, **settings)
+
+    monkeypatch.setattr("dbnlib.predictor_base.train_network", spy)
+    x, y = np.linspace(0, 1, 100)[:, None], rng.random(100)
+    model = DBNRegressor((4,), pretraining_epochs=1, epochs=2, validation_fraction=0.3, n_members=2)
+    outside = []
+    monkeypatch.setattr(model, "_out_of_bag_noise", lambda *a: outside.extend(a[3]))
+    model.fit(x, y)
+    for (trained_on, held_out), left_out in zip(splits, outside, strict=True):
+        scaled = x[left_out, 0].astype(np.float32)
+        assert len(held_out) == 30
+        assert len(trained_on) == 70
+        # a bootstrap sample of 70 rows leaves a third of them out, and the three parts are all rows
+        assert 15 < len(left_out) < 36
+        parts = [set(part.tolist()) for part in (trained_on, held_out, scaled)]
+        assert sum(map(len, parts)) == len(set.union(*parts)) == 100
 
 
 def test_several_targets_keep_their_shape_and_units(rng):
@@ -419,3 +445,129 @@ def test_a_pretraining_rate_of_zero_is_zero(images):
     still = DBNTransformer(**FAST, pretraining_rate=0.0).fit(images)
     untrained = DBNTransformer(**{**FAST, "pretraining_epochs": 0}).fit(images)
     np.testing.assert_array_equal(still.dbn_.rbms[0].W, untrained.dbn_.rbms[0].W)
+
+
+# ---- checkpoints
+
+SHORT = {"hidden_sizes": (4,), "pretraining_epochs": 1, "epochs": 2}
+
+
+def test_a_fit_with_another_seed_does_not_take_up_a_checkpoint(images, labels, tmp_path):
+    DBNClassifier(**SHORT, random_state=0, checkpoint=tmp_path).fit(images, labels)
+    with pytest.raises(dbnlib.StorageError, match="layer 1 of 1 that started .*: another seed"):
+        DBNClassifier(**SHORT, random_state=1, checkpoint=tmp_path).fit(images, labels)
+
+
+@pytest.mark.parametrize("kind", [DBNClassifier, DBNRegressor, DBNAutoencoder])
+def test_without_a_seed_the_folder_keeps_one_to_go_on_with(kind, images, labels, tmp_path):
+    one, again = (kind(**SHORT, checkpoint=tmp_path).fit(images, labels) for _ in range(2))
+    np.testing.assert_array_equal(one.dbn_.rbms[0].W, again.dbn_.rbms[0].W)
+    other = kind(**SHORT, checkpoint=tmp_path / "other").fit(images, labels)
+    assert (one.dbn_.rbms[0].W != other.dbn_.rbms[0].W).any()
+
+
+def test_a_damaged_seed_is_named(images, tmp_path):
+    (tmp_path / "seed.txt").write_text("")
+    with pytest.raises(dbnlib.StorageError, match="seed.txt holds no seed; remove"):
+        RBMTransformer(4, epochs=1, checkpoint=tmp_path).fit(images)
+
+
+# ---- fits that fail
+
+
+DIVERGING = {
+    "classifier": (DBNClassifier, {**SHORT, "hidden": "relu"}, {"learning_rate": 1e30}),
+    "regressor": (DBNRegressor, {**SHORT, "optimiser": "sgd"}, {"learning_rate": 1e30}),
+    "dbn": (DBNTransformer, {"hidden_sizes": (4,)}, {"pretraining_rate": 1e30}),
+    "rbm": (RBMTransformer, {"epochs": 2}, {"learning_rate": 1e30}),
+    "autoencoder": (DBNAutoencoder, SHORT, {"pretraining_rate": 1e30}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_fit_that_diverged_nothing_is_fitted(kind, images, labels):
+    make, settings, too_fast = DIVERGING[kind]
+    model = make(**settings, visible="gaussian", random_state=0).fit(images, labels)
+    model.set_params(**too_fast)
+    with pytest.raises(dbnlib.DivergenceError):
+        model.fit(images[:, :10], labels)
+    method = "predict" if hasattr(model, "predict") else "transform"
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        getattr(model, method)(images[:, :10])
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (DBNClassifier, {"hidden": "softmax"}, "hidden must be one of 'bernoulli', 'relu', 'gaus"),
+        (DBNClassifier, {"hidden": ["relu", 3]}, "hidden must be one of"),
+        (DBNClassifier, {"hidden": None}, "hidden must be one of"),
+        (DBNRegressor, {"hidden": dbnlib.Softmax(4)}, r"cannot be made of Softmax\(4\)"),
+        (DBNAutoencoder, {"epochs": -1}, "epochs must be at least 0"),
+        (DBNAutoencoder, {"learning_rate": -1.0}, "learning_rate must be a finite number"),
+        (DBNAutoencoder, {"batch_size": 0}, "batch_size must be at least 1"),
+        (
+            DBNClassifier,
+            {"validation_fraction": 0.01},
+            "validation_fraction=0.01 holds out 6 of 600 rows, .* one of each of the 10 classes",
+        ),
+    ],
+    ids=str,
+)
+def test_what_fine_tuning_cannot_do_is_said_before_pretraining(
+    kind, settings, message, images, labels, monkeypatch
+):
+    monkeypatch.setattr("dbnlib.estimator_base.pretrain_dbn", None)  # would be a TypeError
+    with pytest.raises(ValueError, match=message):
+        kind(**settings).fit(images, labels)
+
+
+def test_a_class_with_a_single_row_is_named_where_rows_are_held_out(images):
+    words = np.array(["cat", "dog"] * 20)
+    words[7] = "cow"
+    with pytest.raises(ValueError, match=r"the class 'cow' has a single row, .*=0.2 wants two"):
+        DBNClassifier(validation_fraction=0.2).fit(images[:40], words)
+    with pytest.raises(ValueError, match="validation_fraction=0.5 holds out 1 of 1 rows"):
+        DBNRegressor(validation_fraction=0.5).fit(images[:1], [1.0])
+
+
+def test_values_beyond_float32_are_refused_as_x():
+    model = RBMTransformer(4, scaling=None, visible="gaussian")
+    with pytest.raises(ValueError, match="X holds values up to 1e.39, more than float32 can hold"):
+        model.fit([[1e39, 0.0], [0.0, 1.0]])
+
+
+# ---- grey data, data frames
+
+
+def test_persistent_chains_hand_on_means_for_grey_rows_and_draw_for_others(images, monkeypatch):
+    from dbnlib.training import train_rbm
+
+    seen = []
+
+    def spy(rbm, v, *, gradient, **settings):
+        seen.append(repr(gradient))
+        return train_rbm(rbm, v, gradient=gradient, **settings)
+
+    monkeypatch.setattr("dbnlib.transformers.train_rbm", spy)
+    for rows in (images, (images > 0.5).astype(float)):
+        RBMTransformer(4, k=2, epochs=1, persistent=True, scaling=None).fit(rows)
+    assert seen == [f"PCD(k=2, n_chains=None, sample_visible={draws})" for draws in (False, True)]
+
+
+def test_persistent_features_of_grey_digits_are_as_good_as_those_of_cd(images, labels):
+    def score(persistent):
+        model = RBMTransformer(
+            60, persistent=persistent, epochs=20, scaling="global", random_state=0
+        )
+        features = model.fit_transform(images)
+        learned = LogisticRegression(max_iter=1000).fit(features[:300], labels[:300])
+        return learned.score(features[300:], labels[300:])
+
+    assert score(True) > score(False) - 0.04
+
+
+def test_a_loaded_transformer_gives_data_frames_if_the_saved_one_did(images, tmp_path):
+    model = RBMTransformer(4, epochs=1).set_output(transform="pandas").fit(images)
+    again = dbnlib.load(dbnlib.save(tmp_path / "model", model))
+    pd.testing.assert_frame_equal(again.transform(images), model.transform(images))

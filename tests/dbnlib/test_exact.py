@@ -135,3 +135,17 @@ def test_a_machine_without_a_countable_layer_is_refused():
 def test_grey_values_have_no_likelihood():
     with pytest.raises(ValueError, match="binarise them first"):
         log_likelihood(RBM(np.zeros((2, 2))), [[0.5, 1.0]])
+
+
+def test_all_visible_states_are_never_in_memory_at_once(rbm, enumerated, monkeypatch):
+    asked_for = []
+    original = Bernoulli.states
+
+    def states(units, start, stop, *more):
+        asked_for.append(stop - start)
+        return original(units, start, stop, *more)
+
+    monkeypatch.setattr(Bernoulli, "states", states)
+    monkeypatch.setattr("dbnlib.exact.CHUNK_NUMBERS", 20)
+    np.testing.assert_allclose(visible_distribution(rbm), enumerated.p_v)
+    assert max(asked_for) == 5

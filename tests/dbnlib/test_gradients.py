@@ -8,6 +8,7 @@ from dbnlib.exact import log_likelihood, model_moments
 from dbnlib.gradients import CD, PCD, ExactGradient, Gradient, centred_gradient
 from dbnlib.rbm import RBM
 from dbnlib.sampling import run_chain
+from dbnlib.tempering import PT
 
 
 @pytest.fixture
@@ -205,3 +206,34 @@ def test_numbers_of_steps_and_chains_start_at_one(make):
 def test_a_fractional_number_of_steps_is_refused():
     with pytest.raises(TypeError, match="k must be a whole number"):
         CD(1.5)
+
+
+# ---- grey data, and calls in the wrong order
+
+
+def test_persistent_chains_hand_on_means_where_the_data_are_grey(rbm, rng):
+    estimator = PCD(1, n_chains=20, sample_visible=False)
+    estimator.start(rbm, 5, rng)
+    h = estimator.memory()["chains"].copy()
+    estimator.gradient(rbm, rng.random((5, 4)), rng)
+    np.testing.assert_allclose(estimator.fantasies(), rbm.visible_mean(h))
+
+
+def test_the_name_of_persistent_chains_says_whether_they_draw():
+    # checkpoints know the gradient by it
+    assert repr(PCD(2, sample_visible=False)) == "PCD(k=2, n_chains=None, sample_visible=False)"
+
+
+@pytest.mark.parametrize("make", [CD, PCD, PT])
+def test_an_estimator_that_was_not_started_says_what_to_call(make, rbm, rng):
+    for call in (lambda e: e.gradient(rbm, np.ones((2, 4)), rng), lambda e: e.fantasies()):
+        with pytest.raises(RuntimeError, match=r"call start\(rbm, batch_size, rng\) first"):
+            call(make())
+
+
+@pytest.mark.parametrize("make", [CD, PCD])
+def test_more_rows_than_the_buffers_hold_are_refused(make, rbm, rng):
+    estimator = make()
+    estimator.start(rbm, 3, rng)
+    with pytest.raises(ValueError, match="v has 4 rows, but start was called for batches of up to"):
+        estimator.gradient(rbm, np.ones((4, 4)), rng)

@@ -248,3 +248,28 @@ def test_a_model_without_a_likelihood_is_refused(rng):
 def test_a_line_that_is_not_there_is_named(rbm, rows, rng):
     with pytest.raises(KeyError, match="it has"):
         evaluate(rbm, *rows, rng)["bound", "train"]
+
+
+@pytest.mark.parametrize("n_rows", [1, 10, 30, 64])
+def test_of_few_rows_the_weights_are_drawn_often_enough_for_an_interval(n_rows, rng, monkeypatch):
+    drawn = []
+
+    def spy(dbn, v, rng, **settings):
+        drawn.append(len(v) * (settings["n_repeats"] - 1))
+        return importance_weighted_bound(dbn, v, rng, **settings)
+
+    monkeypatch.setattr("dbnlib.likelihood.importance_weighted_bound", spy)
+    dbn = DBN([random_rbm(rng, 6, 25), random_rbm(rng, 25, 2)])
+    evaluate(dbn, all_states(6)[:n_rows], None, rng, n_samples=2)
+    assert drawn[0] == {1: 30, 10: 30, 30: 30, 64: 64}[n_rows]
+
+
+def test_the_standard_error_of_one_row_is_none_in_json(rbm, rng):
+    report = evaluate(rbm, np.zeros((1, 4)), None, rng)
+    lines = json.loads(json.dumps(report.as_dict(), allow_nan=False))["lines"]
+    assert lines[0]["standard_error"] is None
+
+
+def test_a_direction_is_refused(rbm, rng):
+    with pytest.raises(TypeError, match="with reverse=True in both directions; drop direction"):
+        evaluate(rbm, np.zeros((2, 4)), None, rng, direction="reverse")

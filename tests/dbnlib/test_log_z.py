@@ -80,3 +80,9 @@ def test_an_estimate_says_what_it_is():
         "log Z = 451.23, interval 450.90 to 451.60 (forward AIS, 100 chains × 1000 temperatures, "
         "effective sample size 100.0)"
     )
+
+
+def test_estimates_can_be_compared_and_be_keys():
+    one, other = (LogZEstimate.from_weights(np.zeros(3), 0.0, "forward", 2) for _ in range(2))
+    assert one == one
+    assert len({one, other}) == 2

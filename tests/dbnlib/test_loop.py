@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from dbnlib import storage
 from dbnlib.checks import StorageError
 from dbnlib.gradients import CD, PCD
 from dbnlib.loop import History, InterruptedTrainingWarning, minibatches
@@ -189,7 +190,60 @@ def test_ctrl_c_while_a_checkpoint_is_written_keeps_the_finished_epoch(data, tmp
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dbnlib.loop.write_checkpoint", interrupt)
-    with pytest.warns(InterruptedTrainingWarning):
+    with pytest.warns(InterruptedTrainingWarning, match="after epoch 1 of 5; the model is that of"):
         _, history, _ = trained(data, epochs=5, checkpoint=tmp_path / "run.npz")
     assert len(history) == 1
     assert history.interrupted
+
+
+def test_ctrl_c_between_two_epochs_keeps_the_finished_one(data, monkeypatch):
+    def interrupt(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dbnlib.training.RBMJob.finished", interrupt)
+    with pytest.warns(InterruptedTrainingWarning, match="after epoch 1 of 5"):
+        _, history, _ = trained(data, epochs=5)
+    assert len(history) == 1
+    assert history.interrupted
+
+
+# ---- whose checkpoint it is
+
+
+def going_on(rbm, data, epochs, checkpoint):
+    settings = {"gradient": CD(1), "rng": np.random.default_rng(0), "checkpoint": checkpoint}
+    return train_rbm(rbm, data, epochs=epochs, **settings)
+
+
+def test_a_checkpoint_of_a_run_with_another_start_is_refused(data, tmp_path):
+    one, other = (RBM.random(8, 5, np.random.default_rng(seed)) for seed in (1, 2))
+    before = other.W.copy()
+    going_on(one, data, 1, tmp_path / "run.npz")
+    with pytest.raises(StorageError, match="started from other parameters: another seed, or lower"):
+        going_on(other, data, 2, tmp_path / "run.npz")
+    np.testing.assert_array_equal(other.W, before)
+
+
+def test_the_model_itself_goes_on_from_where_its_checkpoint_stands(data, tmp_path):
+    straight, rbm = (RBM.random(8, 5, np.random.default_rng(1)) for _ in range(2))
+    going_on(straight, data, 4, None)
+    for epochs in (2, 3, 4):  # as when a notebook's cell is run again after Ctrl-C
+        history = going_on(rbm, data, epochs, tmp_path / "run.npz")
+    np.testing.assert_array_equal(rbm.W, straight.W)
+    assert len(history) == 4
+
+
+def test_a_checkpoint_of_a_run_in_another_precision_is_refused(data, tmp_path):
+    rng = np.random.default_rng(1)
+    going_on(RBM.random(8, 5, rng), data, 1, tmp_path / "run.npz")
+    with pytest.raises(StorageError, match="another run: .*dtype differ"):
+        going_on(RBM.random(8, 5, rng, dtype=np.float64), data, 2, tmp_path / "run.npz")
+
+
+def test_a_checkpoint_that_does_not_know_its_start_is_refused(data, tmp_path):
+    trained(data, epochs=1, checkpoint=tmp_path / "run.npz")
+    kind, config, arrays = storage.read(tmp_path / "run.npz")
+    del config["start"]
+    storage.write(tmp_path / "run.npz", kind, config, arrays)
+    with pytest.raises(StorageError, match="by an earlier dbnlib, .*remove the file to start over"):
+        trained(data, epochs=2, checkpoint=tmp_path / "run.npz")

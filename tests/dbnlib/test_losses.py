@@ -113,7 +113,7 @@ def test_class_numbers_become_one_hot_rows():
 
 @pytest.mark.parametrize("classes", [[0, 3], [-1, 0], [0.5, 1]])
 def test_numbers_that_are_no_class_are_refused(classes):
-    with pytest.raises(ValueError, match="class numbers from 0 to 2"):
+    with pytest.raises(ValueError, match="whole numbers from 0 to 2"):
         one_hot("y", classes, 3)
 
 

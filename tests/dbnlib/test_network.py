@@ -312,7 +312,7 @@ def test_parameters_that_make_no_network_are_refused(make, message):
         (np.full((2, 5), np.nan), [0, 1], ValueError, "10 values that are NaN"),
         (np.zeros((0, 5)), [], ValueError, "empty"),
         (ONES((2, 5)), [0, 1, 2], ValueError, "3 rows for 2 inputs"),
-        (ONES((2, 5)), [0, 3], ValueError, "class numbers from 0 to 2"),
+        (ONES((2, 5)), [0, 3], ValueError, "whole numbers from 0 to 2"),
         (ONES((2, 5)), ["a", "b"], TypeError, "real numbers"),
         (ONES((2, 5)), np.eye(2), ValueError, "y must have length 3"),
         (ONES((2, 5)), ONES((2, 3)), ValueError, "sum to 1"),
@@ -326,3 +326,22 @@ def test_bad_pairs_are_refused(x, y, error, message):
 
 def test_every_activation_has_been_tried():
     assert {*HIDDEN, "softmax"} == set(ACTIVATIONS)
+
+
+def test_activations_are_arrays_of_their_own():
+    x = np.zeros((2, 3))
+    Network.random([3, 2], np.random.default_rng(0), dtype=np.float64).forward(x)[0][...] = 1
+    assert not x.any()
+
+
+def test_a_dtype_that_is_none_and_sizes_that_are_none_are_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(TypeError, match="dtype must be numpy.float32 or numpy.float64"):
+        Network.random([3, 2], rng).copy(int)
+    with pytest.raises(TypeError, match=r"sizes must be a list such as \[784, 500, 10\], got 5"):
+        Network.random(5, rng)
+
+
+def test_inputs_beyond_float32_are_refused_by_name():
+    with pytest.raises(ValueError, match="x holds values up to 1e.39, more than float32 can hold"):
+        Network.random([1, 2], np.random.default_rng(0)).predict([[1e39]])

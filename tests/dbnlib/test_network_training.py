@@ -341,3 +341,20 @@ def test_bad_settings_are_refused(change, error, message):
     settings |= {"epochs": 1, "optimiser": SGD(0.1), "rng": rng()}
     with pytest.raises(error, match=message):
         train_network(**settings | change)
+
+
+def test_a_network_with_its_best_weights_goes_on_from_its_checkpoint(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 3)), rng.integers(0, 2, 40)
+    held_out = rng.random((20, 3)), rng.integers(0, 2, 20)
+
+    def fit(network, epochs, checkpoint=None):
+        settings = {"held_out": held_out, "patience": 20, "checkpoint": checkpoint}
+        settings |= {"optimiser": SGD(1.0, 0.9), "rng": np.random.default_rng(2)}
+        train_network(network, x, y, epochs=epochs, **settings)
+        return network.weights[0]
+
+    straight, again = (Network.random([3, 8, 2], np.random.default_rng(1)) for _ in range(2))
+    expected = fit(straight, 12)
+    fit(again, 6, tmp_path / "run.npz")
+    np.testing.assert_array_equal(fit(again, 12, tmp_path / "run.npz"), expected)

@@ -9,7 +9,7 @@ from dbnlib.checks import NotNormalisableError
 from dbnlib.groups import Groups
 from dbnlib.normalisable import check_normalisable, largest_coupling
 from dbnlib.rbm import RBM
-from dbnlib.units import Bernoulli, Gaussian, ReLU
+from dbnlib.units import Bernoulli, Gaussian, ReLU, Softmax
 
 KINDS = ["bernoulli", "softmax", "gaussian", "relu"]
 STRONG = 5 * np.ones((3, 2))
@@ -77,3 +77,11 @@ def test_a_rectified_member_has_its_own_sign_rule():
 def test_the_message_says_what_to_do():
     with pytest.raises(NotNormalisableError, match="Scale W down, or make one of the layers"):
         check_normalisable(RBM(STRONG, visible="gaussian", hidden="gaussian"))
+
+
+def test_groups_in_groups_are_their_members():
+    nested = Groups([Groups([Bernoulli(3), ReLU(2)]), Softmax(2)])
+    assert nested == Groups([Bernoulli(3), ReLU(2), Softmax(2)])
+    rbm = RBM(np.ones((7, 1)), visible=nested, hidden="relu")
+    # the two rectified units are the unbounded ones: ‖(1, 1)‖
+    assert largest_coupling(rbm) == pytest.approx(np.sqrt(2))

@@ -302,3 +302,35 @@ def test_a_narrower_layer_cannot_start_upside_down(rng):
     below = RBM(rng.normal(size=(4, 3)))
     with pytest.raises(ValueError, match="has 4 hidden units"):
         upside_down(below, Bernoulli(3), rng)
+
+
+def test_ctrl_c_between_two_layers_leaves_a_whole_network(v, monkeypatch):
+    from dbnlib import pretraining
+
+    original, calls = pretraining._carry_up, []
+
+    def interrupted_once(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(pretraining, "_carry_up", interrupted_once)
+    with pytest.warns(InterruptedTrainingWarning, match="by Ctrl-C after layer 1 of 2; the layers"):
+        dbn, histories = pretrain_dbn(v, [5, 3], epochs=2, rng=np.random.default_rng(0))
+    assert [len(history) for history in histories] == [2, 0]
+    assert [history.interrupted for history in histories] == [False, True]
+    assert dbn.n_layers == 2
+
+
+@pytest.mark.parametrize("settings", [{"hidden": ["bernoulli", "bogus"]}, {"epochs": [1, -1]}])
+def test_what_is_wrong_above_is_said_before_the_first_layer_is_trained(settings, v, monkeypatch):
+    monkeypatch.setattr("dbnlib.pretraining.train_rbm", None)  # would be a TypeError
+    with pytest.raises(ValueError, match="units must be one of|epochs must be at least 0"):
+        pretrain_dbn(v, [5, 3], rng=np.random.default_rng(0), **settings)
+
+
+def test_a_generator_that_cannot_spawn_is_explained(v):
+    old = np.random.Generator(np.random.RandomState(0)._bit_generator)
+    with pytest.raises(TypeError, match=r"write rng=numpy.random.default_rng\(seed\)"):
+        pretrain_dbn(v, [5], rng=old)

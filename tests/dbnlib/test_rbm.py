@@ -130,3 +130,9 @@ def test_gaussian_rows_may_have_any_value_and_bernoulli_rows_may_not():
     RBM(np.zeros((2, 1)), visible=Gaussian(2)).free_energy(v)
     with pytest.raises(ValueError, match="must lie between 0 and 1"):
         RBM(np.zeros((2, 1))).free_energy(v)
+
+
+def test_values_beyond_float32_are_refused_by_name():
+    rbm = RBM(np.ones((1, 1), np.float32), visible="gaussian")
+    with pytest.raises(ValueError, match="v holds values up to 1e.39, more than float32 can hold"):
+        rbm.free_energy([[-1e39]])

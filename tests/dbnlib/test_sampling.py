@@ -81,3 +81,14 @@ def test_whole_numbers_are_no_reason_to_round_gaussian_units(rng):
 def test_a_generator_is_asked_for_by_name(rbm):
     with pytest.raises(TypeError, match="default_rng"):
         run_chain(rbm, np.zeros((1, 4)), 1, 7)
+
+
+def test_no_steps_give_states_of_their_own(rbm, rng):
+    start = np.zeros((2, 4))
+    run_chain(rbm, start, 0, rng)[...] = 1
+    assert not start.any()
+
+
+def test_states_with_another_number_of_units_are_not_counted():
+    with pytest.raises(ValueError, match=r"must have 2 columns, one a unit, got shape \(3, 4\)"):
+        states_seen(np.zeros((3, 4)), 2)

@@ -6,6 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
+import dbnlib
+from dbnlib import storage
 from dbnlib.checks import StorageError
 from dbnlib.dbn import DBN
 from dbnlib.groups import Groups
@@ -161,3 +163,15 @@ def test_a_stored_model_is_as_readable_as_any_file(saved, tmp_path):
 def test_settings_that_json_cannot_hold_are_named(tmp_path):
     with pytest.raises(StorageError, match="a setting of the rbm cannot be stored"):
         write(tmp_path / "x", "rbm", {"rate": object()}, {})
+
+
+def test_a_file_is_read_once(tmp_path, monkeypatch):
+    path = dbnlib.save(tmp_path / "model", RBM(np.ones((2, 1))))
+    reads, original = [], storage.read
+    monkeypatch.setattr(storage, "read", lambda path: reads.append(path) or original(path))
+    dbnlib.load(path)
+    assert len(reads) == 1
+
+
+def test_what_loads_on_first_use_is_listed_too():
+    assert {"DBNClassifier", "data", "plots", "RBM"} <= set(dir(dbnlib))

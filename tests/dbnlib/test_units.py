@@ -161,3 +161,7 @@ def test_unknown_kinds_and_wrong_widths_are_refused():
 def test_sigmoid_equals_its_definition():
     x = np.linspace(-30, 30, 601)
     np.testing.assert_allclose(sigmoid(x), 1 / (1 + np.exp(-x)), atol=1e-16, rtol=1e-3)
+
+
+def test_the_sigmoid_of_a_number_is_a_number():
+    assert float(sigmoid(0.3)) == pytest.approx(1 / (1 + np.exp(-0.3)))
