@@ -67,9 +67,9 @@ def refuse_changes(answer: Answer) -> None:
         )
 
 
-def part(answer: Answer, number: int, shape: tuple[int, ...]) -> Answer:
-    """The answer with one part of its tuple for its value."""
-    answer.array(shape, number)
+def of_two(answer: Answer, number: int, shape: tuple[int, ...]) -> Answer:
+    """The answer with one part of its pair for its value."""
+    answer.array(shape, number, 2)
     return replace(answer, value=answer.value[number])
 
 
@@ -108,7 +108,7 @@ def test_split_keeps_each_label_with_its_image(student, inputs):
 
     answer = call(Seed(int(inputs.integers(2**31))))
     found = [
-        (answer.array((n, 2), 2 * which), answer.array((n,), 2 * which + 1))
+        (answer.array((n, 2), 2 * which, 4), answer.array((n,), 2 * which + 1, 4))
         for which, n in enumerate((N_TRAIN, N - N_TRAIN))
     ]
     seen = np.concatenate([part_images for part_images, _ in found])
@@ -158,7 +158,7 @@ def test_split_keeps_each_label_with_its_image(student, inputs):
             details=f"{n_first} of the {N_TRAIN} training images are from the first half",
             misconception=sentence,
         )
-    judge_randomness(call, (N_TRAIN,), part=1)
+    judge_randomness(call, (N_TRAIN,), part=1, n_parts=4)
 
 
 @pytest.mark.exercise(
@@ -192,7 +192,7 @@ def test_held_out_images_are_predicted_from_the_others_alone(student, inputs):
         return student.call("held_out_error", images=images, labels=labels, n_test=n_test, rng=seed)
 
     answer = call(Seed(int(inputs.integers(2**31))))
-    rows = answer.array((n_test,), 0)
+    rows = answer.array((n_test,), 0, 2)
     if not np.isin(rows, np.arange(n)).all():
         raise answer.wrong("gives rows that are none", expected=f"numbers from 0 to {n - 1}")
     if len(np.unique(rows)) < n_test:
@@ -214,7 +214,7 @@ def test_held_out_images_are_predicted_from_the_others_alone(student, inputs):
 
     right = share(labels[known][among])
     expect(
-        part(answer, 1, ()),
+        of_two(answer, 1, ()),
         right=right,
         misconceptions={
             "The error is 0, and would be with any labels: every held-out image is compared with "
@@ -232,7 +232,7 @@ def test_held_out_images_are_predicted_from_the_others_alone(student, inputs):
         },
     )
     refuse_changes(answer)
-    judge_randomness(call, (n_test,), part=0)
+    judge_randomness(call, (n_test,), part=0, n_parts=2)
 
 
 @pytest.mark.exercise(
@@ -318,9 +318,7 @@ def test_start_weights_keep_the_size_of_activations_in_any_layer(student, inputs
         return student.call("start_weights", sizes=sizes, rng=seed)
 
     answer = call(Seed(int(inputs.integers(2**31))))
-    found = [answer.array(shape, number) for number, shape in enumerate(shapes)]
-    if len(answer.value) != len(shapes):
-        raise answer.wrong("gives too many arrays", expected=f"{len(shapes)} arrays")
+    found = [answer.array(shape, number, 3) for number, shape in enumerate(shapes)]
     he = [np.sqrt(2 / n_in) for n_in, _ in shapes]
 
     def all_fit(cumulative: Callable[[np.ndarray], np.ndarray], deviations: list[float]) -> bool:
@@ -363,7 +361,7 @@ def test_start_weights_keep_the_size_of_activations_in_any_layer(student, inputs
             details=f"the standard deviations are {sizes_found}",
             misconception=named,
         )
-    judge_randomness(call, shapes[0], part=0)
+    judge_randomness(call, shapes[0], part=0, n_parts=3)
 
 
 ACTIVATIONS = {"relu": lambda z: np.maximum(0, z), "tanh": np.tanh, "sigmoid": sigmoid}
@@ -640,7 +638,7 @@ def test_epoch_takes_the_mean_over_the_rows_of_each_minibatch(student, inputs):
     n = given["batch_size"]
     first = {**given, "x": given["x"][:6], "t": given["t"][:6]}
     expect(
-        part(student.call("epoch", **given), 0, (2,)),
+        of_two(student.call("epoch", **given), 0, (2,)),
         right=right,
         misconceptions={
             "The step of the short last minibatch is too small. The others are right.": (
@@ -670,7 +668,7 @@ def test_epoch_reports_the_mean_loss_of_all_rows(student, inputs):
 
     means = np.array(sums) / [3, 3, 1]
     expect(
-        part(student.call("epoch", **given), 1, ()),
+        of_two(student.call("epoch", **given), 1, ()),
         right=sum(sums) / 7,
         misconceptions={
             "The loss is too large by a factor: 7 rows were summed up, and not divided by 7.": (
@@ -870,7 +868,7 @@ def test_gibbs_chain_draws_both_layers(student, inputs):
         return student.call("gibbs_chain", v=v, **rbm, n_steps=n_steps, rng=seed)
 
     answer = call(Seed(int(inputs.integers(2**31))))
-    found = [answer.array((n, width), number) for number, width in enumerate((3, 2))]
+    found = [answer.array((n, width), number, 2) for number, width in enumerate((3, 2))]
     for name, values in zip("vh", found, strict=True):
         if not np.isin(values, (0, 1)).all():
             raise answer.wrong(
@@ -893,8 +891,8 @@ def test_gibbs_chain_draws_both_layers(student, inputs):
         n_draws=n,
         misconceptions=dict(zip(sentences, wrong, strict=True)),
     )
-    judge_randomness(lambda seed: call(seed, v[:30]), (30, 3), part=0)
-    judge_randomness(lambda seed: call(seed, v[:30]), (30, 2), part=1)
+    judge_randomness(lambda seed: call(seed, v[:30]), (30, 3), 0, 2)
+    judge_randomness(lambda seed: call(seed, v[:30]), (30, 2), 1, 2)
 
 
 def chain_ends(

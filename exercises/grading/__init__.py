@@ -45,6 +45,7 @@ Make a folder `exercises/unit_NN_name` with three files. No other file names the
         see="The conditionals",           # a section of the unit's notebook
         visibility="visible",             # or "hidden", "after_due_date", "after_published"
         seconds=10,                       # for loading and all calls of the test together
+        after="test_…",                   # a test that must be passed for this one to count
     )
     def test_hidden_mean_adds_the_bias(student, inputs):
         '''The claim, in one sentence: it is printed above the message.'''
@@ -63,8 +64,12 @@ What to know
   square matrices, which let a transposed one through. A test runs the bank with many inputs.
 - Where chance is needed pass `rng=Seed(n)`: the worker makes a Generator of it. Judge the draws
   with `expect_draws`, which bounds the chance of failing a right sampler, whatever its order.
-- A test that computes with an answer takes it by `answer.array(shape)`, which fails the student
-  and not the grader where it is something else, and fails by `raise answer.wrong(...)`.
+- A test that even a wrong answer can pass, such as that equal generators give equal draws, gets
+  `after="test_…"`: a test above it, of the same function. While that one is not passed the points
+  of this one are "not counted" (in pytest a skip), and the student is told what comes first.
+- A test that computes with an answer takes it by `answer.array(shape)`, or of a tuple by
+  `answer.array(shape, part, n_parts)`. It fails the student and not the grader where it is
+  something else, and fails by `raise answer.wrong(...)`.
 - `NotImplementedError` from a stub skips the test: "not attempted yet", no points. Every other
   exception of the student's is a failure with a message. Any other exception in a test is a fault
   of the grader: it is marked as such.

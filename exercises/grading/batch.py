@@ -21,7 +21,7 @@ import joblib
 
 from exercises.common import ROOT, CourseError, MissingError, UsageError
 from exercises.grading.check import grade_file
-from exercises.grading.units import find_unit
+from exercises.grading.units import Unit, find_unit
 
 #: how often a student is graded when the grader fails
 TRIES = 2
@@ -56,6 +56,17 @@ class Result(NamedTuple):
 def digest(contents: bytes) -> str:
     """SHA-256 in hexadecimal digits."""
     return hashlib.sha256(contents).hexdigest()
+
+
+def grader_digest(unit: Unit, judges: Iterable[Path]) -> str:
+    """A checksum of all that a mark depends on: the unit's tests, and the modules that judge."""
+    files = (unit.grader, *sorted(judges))
+    return digest("".join(digest(file.read_bytes()) for file in files).encode())
+
+
+def judging_modules() -> list[Path]:
+    """The grading engine and the library, which is its oracle."""
+    return [*Path(__file__).parent.glob("*.py"), *(ROOT / "dbnlib").glob("*.py")]
 
 
 @functools.cache

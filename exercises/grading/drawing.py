@@ -18,6 +18,11 @@ def numbers(inputs: np.random.Generator, *shape: int, size: float = 1.0) -> np.n
     return np.round(size * inputs.choice([-1, 1], shape) * inputs.uniform(0.4, 1.6, shape), 2)
 
 
+def large(inputs: np.random.Generator) -> float:
+    """A field about which exp must not be asked: a whole number from 8,000 to 12,000."""
+    return float(inputs.integers(8_000, 12_001))
+
+
 def first_good(draw: Callable[[], Found], good: Callable[[Found], bool]) -> Found:
     """Draw until it is good."""
     while not good(found := draw()):
@@ -48,19 +53,25 @@ def distance(a: Any, b: Any) -> float:
 
 
 def judge_randomness(
-    call: Callable[[Seed], Answer], shape: tuple[int, ...], part: int | None = None
+    call: Callable[[Seed], Answer],
+    shape: tuple[int, ...],
+    part: int | None = None,
+    n_parts: int = 0,
 ) -> None:
-    """StudentError unless equal generators give equal values and another one gives others."""
+    """StudentError unless equal generators give equal values and another one gives others.
+
+    What is wrong may pass: a test that asks nothing else comes `after` one that judges the draws.
+    """
     first, again, other = (call(Seed(number)) for number in (1, 1, 2))
-    draws = first.array(shape, part)
-    if not np.array_equal(again.array(shape, part), draws):
+    draws = first.array(shape, part, n_parts)
+    if not np.array_equal(again.array(shape, part, n_parts), draws):
         raise again.wrong(
             "gives other draws for an equal generator",
             expected="the same draws as from the call before",
             misconception="Draw from `rng` only: numpy.random.random, the module `random` and "
             "generators of your own are other sources.",
         )
-    if np.array_equal(other.array(shape, part), draws):
+    if np.array_equal(other.array(shape, part, n_parts), draws):
         raise other.wrong(
             "gives the same draws for another generator",
             expected="other draws than from the call before",

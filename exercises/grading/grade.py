@@ -23,7 +23,15 @@ from exercises import workspace
 from exercises.common import ROOT, CourseError, UsageError
 from exercises.grading import platforms, similarity, summary
 from exercises.grading.archives import Refused
-from exercises.grading.batch import Result, Task, connect, digest, in_parallel
+from exercises.grading.batch import (
+    Result,
+    Task,
+    connect,
+    digest,
+    grader_digest,
+    in_parallel,
+    judging_modules,
+)
 from exercises.grading.check import grade_file
 from exercises.grading.client import GraderFault, Worker
 from exercises.grading.names import plain
@@ -89,8 +97,10 @@ def run(
     if not blank.marks:
         raise CourseError(f"the grader of unit {found.number} has no test with a mark")
     folders = {entry.folder: out / "students" / entry.folder for entry in entries}
+    grader = grader_digest(found, judging_modules())
     records = {
-        entry.folder: freeze(entry, folders[entry.folder], found, blank) for entry in entries
+        entry.folder: freeze(entry, folders[entry.folder], found, blank, grader)
+        for entry in entries
     }
     seed = secrets.randbits(SEED_BITS) if seed is None else seed
     waiting = sort_out(records, folders, confine, again)
@@ -112,8 +122,8 @@ def run(
             record.fail("the process that graded it has ended")
         finish(record, folders[name], identity)
     everyone = list(records.values())
-    pairs = look_for_alike(records, folders, found)
-    summary.write_all(blank, everyone, pairs, out)
+    pairs, partly = look_for_alike(records, folders, found)
+    summary.write_all(blank, everyone, pairs, out, partly)
     print(last_words(everyone, out))
     return int(any(record.outcome == BY_FAULT for record in everyone))
 
@@ -144,17 +154,16 @@ def lower(confine: str) -> list[str]:
     return [name for name, level in LEVELS.items() if level < LEVELS[confine]]
 
 
-def freeze(entry: Entry, folder: Path, unit: Unit, blank: UnitReport) -> Record:
+def freeze(entry: Entry, folder: Path, unit: Unit, blank: UnitReport, grader: str) -> Record:
     """Copy what counts into the student's folder; the record says if there is nothing."""
     record = Record(
         student=entry.student,
         entry=plain(entry.path.name),
         digest="",
-        grader=digest(unit.grader.read_bytes()),
+        grader=grader,
         outcome=BEGUN,
         report=UnitReport.from_json(blank.to_json()),
     )
-
     copy = folder / unit.stub.name
     try:
         found = read_submission(entry.path, unit.stub.name, unit.stub.read_bytes())
@@ -248,15 +257,21 @@ def finish(record: Record, folder: Path, identity: Mapping[str, str] | None) -> 
 
 def look_for_alike(
     records: Mapping[str, Record], folders: Mapping[str, Path], unit: Unit
-) -> list[similarity.Pair]:
-    """Sources that are alike, among those that were not refused."""
-    sources = (
-        (record.student, (folders[name] / unit.stub.name).read_bytes())
-        for name, record in records.items()
-        if record.outcome != REFUSED
-    )
+) -> tuple[list[similarity.Pair], set[str]]:
+    """Sources that are alike, among those that were not refused, and who has too long a one."""
+    partly = set()
+
+    def sources() -> Iterator[tuple[str, bytes]]:
+        for name, record in records.items():
+            if record.outcome != REFUSED:
+                source = (folders[name] / unit.stub.name).read_bytes()
+                if similarity.is_too_long(source):
+                    partly.add(record.student)
+                yield record.student, source
+
     library = similarity.library_sources(unit.root)
-    return similarity.alike(sources, given=[unit.stub.read_bytes()], library=library)
+    pairs = similarity.alike(sources(), given=[unit.stub.read_bytes()], library=library)
+    return pairs, partly
 
 
 def last_words(records: list[Record], out: Path) -> str:

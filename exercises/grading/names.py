@@ -47,11 +47,12 @@ def mark(name: str) -> str:
 def csv_cell(value: object) -> str:
     """A cell that no spreadsheet takes for a formula: what looks like one gets a quote before it.
 
-    A number of ours stays a number; the text of one, such as "-1", does not.
+    A number of ours stays a number; the text of one, such as "-1", does not. A semicolon becomes
+    a comma: in many countries a spreadsheet begins a new cell behind it.
     """
     if isinstance(value, (int, float)):
         return f"{value:g}"
-    text = plain(value, 300) if value != "" else ""
+    text = plain(value, 300).replace(";", ",") if value != "" else ""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from exercises import workspace
 from exercises.grading.names import cell, fenced, markdown
 from exercises.grading.record import NOT_CHARGED, Record
-from exercises.grading.report import FAULT, NOT_ATTEMPTED, NOT_RUN, RIGHT, Mark
+from exercises.grading.report import FAULT, NOT_ATTEMPTED, NOT_COUNTED, NOT_RUN, RIGHT, WRONG, Mark
 from exercises.grading.wording import clean
 
 #: tests that a student never sees, though their points count
@@ -143,16 +143,17 @@ def classroom50(record: Record, identity: Mapping[str, str] | None = None) -> di
 
 
 def junit(record: Record) -> str:
-    """A suite with a case for each test: failed, skipped (a stub), or in error (the grader's)."""
+    """A suite with a case for each test: failed, skipped (a stub, or passed and not counted), or in
+    error (the grader's)."""
     report = record.report
     marks = report.marks
     suite = ElementTree.Element(
         "testsuite",
         name=f"unit {report.unit}: {record.student}",
         tests=str(len(marks)),
-        failures=str(sum(m.status not in (RIGHT, NOT_ATTEMPTED, FAULT, NOT_RUN) for m in marks)),
+        failures=str(sum(m.status == WRONG for m in marks)),
         errors=str(sum(m.status in (FAULT, NOT_RUN) for m in marks)),
-        skipped=str(sum(m.status == NOT_ATTEMPTED for m in marks)),
+        skipped=str(sum(m.status in (NOT_ATTEMPTED, NOT_COUNTED) for m in marks)),
         time=f"{sum(m.seconds for m in marks):.3f}",
         timestamp=record.graded_at.removesuffix("Z"),
     )
@@ -160,7 +161,8 @@ def junit(record: Record) -> str:
         case = ElementTree.SubElement(
             suite, "testcase", classname=mark.function, name=mark.test, time=f"{mark.seconds:.3f}"
         )
-        names = {NOT_ATTEMPTED: "skipped", FAULT: "error", NOT_RUN: "error"}
+        skipped = dict.fromkeys((NOT_ATTEMPTED, NOT_COUNTED), "skipped")
+        names = skipped | dict.fromkeys((FAULT, NOT_RUN), "error")
         if mark.status != RIGHT:
             name = names.get(mark.status, "failure")
             result = ElementTree.SubElement(case, name, message=mark.misconception or mark.status)

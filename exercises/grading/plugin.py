@@ -16,13 +16,19 @@ import pytest
 from exercises.grading import report as r
 from exercises.grading.client import Worker
 from exercises.grading.sandbox import LEVELS, hide_memory
-from exercises.grading.student import NotAttempted, Student, StudentError, Untouched
+from exercises.grading.student import (
+    NotAttempted,
+    NotCounted,
+    Student,
+    StudentError,
+    Untouched,
+)
 from exercises.grading.untouched import fingerprint
 from exercises.grading.wording import clean
 
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 MARKER = (
-    "exercise(function, points=1, visibility='visible', hints=(), see='', seconds=10): "
+    "exercise(function, points=1, visibility='visible', hints=(), see='', seconds=10, after=''): "
     "a test of a unit's grader; see exercises/grading/__init__.py"
 )
 COLLECTOR = pytest.StashKey["Collector"]()
@@ -36,6 +42,7 @@ def exercise(
     hints: tuple[str, ...] = (),
     see: str = "",
     seconds: float = 10.0,
+    after: str = "",
 ) -> dict:
     """The marker's arguments as a dict; TypeError or ValueError where they do not fit."""
     if visibility not in VISIBILITIES:
@@ -49,6 +56,21 @@ def marker(item: pytest.Item) -> dict | None:
     """What is declared on a test, None where it is no exercise's."""
     found = item.get_closest_marker("exercise")
     return None if found is None else exercise(*found.args, **found.kwargs)
+
+
+def check_order(item: pytest.Item) -> None:
+    """UsageError unless the test that this one comes `after` is of the same function, and above."""
+    declared = marker(item)
+    if declared is None or not declared["after"]:
+        return
+    before = getattr(item.module, declared["after"], None)
+    marks = [mark for mark in getattr(before, "pytestmark", ()) if mark.name == "exercise"]
+    same = [mark for mark in marks if mark.args == (declared["function"],)]
+    if not same or before.__code__.co_firstlineno >= item.function.__code__.co_firstlineno:
+        raise pytest.UsageError(
+            f"{item.name} comes after={declared['after']!r}, which must be a test above it, and of "
+            f"the same function, {declared['function']}"
+        )
 
 
 def is_untouched(item: pytest.Item, function: str, error: BaseException | None) -> bool:
@@ -92,7 +114,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note what there is to earn, and write it with zero points: a crash leaves that behind."""
+    for item in session.items:
+        check_order(item)
     session.config.stash[COLLECTOR].begin(session.items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """An answer may be of any size: what NumPy warns of there is no fault of the grader."""
+    with np.errstate(**({} if marker(item) is None else {"all": "ignore"})):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -107,7 +138,9 @@ def pytest_runtest_makereport(
     error = call.excinfo.value if call.excinfo else None
     if is_untouched(item, declared["function"], error):
         error = Untouched(declared["function"])
-    if isinstance(error, NotAttempted):
+    if error is None and call.when == "call":
+        error = item.config.stash[COLLECTOR].what_comes_first(item)
+    if isinstance(error, (NotAttempted, NotCounted)):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.location[1] or 0, str(error))
     elif isinstance(error, AssertionError):
@@ -182,6 +215,17 @@ class Collector:
         self.report.level = min(lowest, worker.level).label
         self.report.notes = list(dict.fromkeys([*self.report.notes, *worker.notes]))
 
+    def what_comes_first(self, item: pytest.Item) -> NotCounted | None:
+        """Why a test that is passed does not count: the one that it comes after is not."""
+        first = (marker(item) or {}).get("after")
+        path = item.nodeid.partition("::")[0]
+        for nodeid, mark in self.marks.items():
+            is_first = nodeid.startswith(f"{path}::") and mark.test.partition("[")[0] == first
+            # One that has not run says nothing: another process of pytest's may have it.
+            if is_first and mark.status not in (r.RIGHT, r.NOT_RUN):
+                return NotCounted(mark)
+        return None
+
     def printed(self, item: pytest.Item, output: str) -> None:
         """What the student's code printed in a test."""
         self.marks[item.nodeid].output = output
@@ -197,6 +241,8 @@ class Collector:
         mark.points = 0.0
         if isinstance(error, NotAttempted):
             mark.status, mark.kind, mark.message = r.NOT_ATTEMPTED, error.words, str(error)
+        elif isinstance(error, NotCounted):
+            mark.status, mark.kind, mark.message = r.NOT_COUNTED, r.NOT_COUNTED, str(error)
         elif isinstance(error, AssertionError) and call.when == "call":
             mark.status, mark.message = r.WRONG, str(error)
             mark.kind = error.kind if isinstance(error, StudentError) else "wrong"

@@ -33,7 +33,7 @@ class Record:
     student : the name, fit to print
     entry : the name of what was handed in
     digest : SHA-256 of the file that was graded, or what stands for it where there was none
-    grader : SHA-256 of the grader that judged it
+    grader : SHA-256 of all that judged it: the unit's tests, the engine, the library
     outcome : one of the words above
     report : the marks
     message : why it was refused, or what the fault was

@@ -3,8 +3,9 @@
     students' copy = what is listed here − hidden tests − what is not listed here
     autograder     = setup.sh + run_autograder + the course with one unit and all of its tests
 
-Nothing is copied because it happens to lie there. Both are made beside and renamed when they are
-sound: the students' copy is asked, as a student would, which tests it holds.
+Nothing is copied because it happens to lie there: a file among the course's own that is not listed
+stops the students' copy, until a person has put it elsewhere. Both are made beside and renamed when
+they are sound: the students' copy is asked, as a student would, which tests it holds.
 """
 
 from __future__ import annotations
@@ -21,12 +22,29 @@ from exercises.grading.hidden import without_hidden_tests
 from exercises.grading.report import NOT_ATTEMPTED
 from exercises.grading.units import Unit, all_units, find_unit
 
+#: the modules of the package `exercises`
+MODULES = (
+    *("__init__", "build", "common", "course", "demo", "lab", "manual", "testing", "workspace"),
+)
 #: what both hold, of every unit's number; names that begin with a dot are left out below these
 SHARED = (
     *("README.md", "LICENSE", "pyproject.toml", ".gitignore"),
-    *("dbnlib/**/*", "exercises/*.py", "exercises/grading/**/*"),
+    *("dbnlib/*.py", "dbnlib/widgets/*.py", "exercises/grading/*.py"),
+    *(f"exercises/{name}.py" for name in MODULES),
 )
-FOR_STUDENTS = ("notebooks/**/*", "tests/**/*")
+FOR_STUDENTS = (
+    *("notebooks/[0-9][0-9]_*.ipynb", "notebooks/figures/**/*", "tests/*.py", "tests/dbnlib/*.py"),
+    *("tests/course/*.py", "tests/notebooks/*.py", "tests/browser/*.py"),
+    *("tests/benchmarks/**/*", "tests/reference/**/*"),
+)
+#: the folders in which nothing else may lie
+LOOKED_AT = (
+    "dbnlib/**/*",
+    "exercises/*.py",
+    "exercises/grading/**/*",
+    "notebooks/**/*",
+    "tests/**/*",
+)
 #: what tests/exercises is: right and wrong answers to all units
 ANSWERS = "tests/exercises/"
 SKIPPED = (".", "__pycache__")
@@ -48,9 +66,15 @@ RUN = """\
 # Grades one submission. It ends in an error, and so without a mark, where the grader itself fails.
 set -uo pipefail
 here="${AUTOGRADER:-/autograder}"
-# Started as root, the submission's code runs as another user, for whom this is closed.
+# Started as root, the submission's code runs as another user, for whom all of this is closed, and
+# so are the folders where it could leave something for the code of the next submission.
 mkdir -p "$here/results"
-chmod go-rwx "$here/source" "$here/submission" "$here/results"
+chmod go-rwx "$here" "$here/source" "$here/submission" "$here/results"
+if [ "$(id -u)" = 0 ]; then
+  for folder in ${SHARED_FOLDERS:-/tmp /var/tmp /dev/shm}; do
+    if [ -d "$folder" ]; then chmod o-rwx "$folder"; fi
+  done
+fi
 rm -f "$here/results/results.json"
 marks="$(mktemp -d)"
 cd "$here/source/course"
@@ -75,9 +99,11 @@ def run(units: list[str], *, out: Path, gradescope: bool = False, root: Path = R
     UsageError
         when a unit is not known, or the folder holds something already
     CourseError
-        when hidden tests cannot be taken out of a unit for certain
+        when hidden tests cannot be taken out of a unit for certain, or a file lies where only the
+        course's own may
     """
     chosen = [find_unit(name, root) for name in units]
+    out = out.absolute()  # before Python 3.12 a temporary folder's path is as relative as its `dir`
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there already; name a new folder")
     if root.resolve() in out.resolve().parents and "dbnlib" in out.resolve().parts:
@@ -108,8 +134,15 @@ def run(units: list[str], *, out: Path, gradescope: bool = False, root: Path = R
 
 def make_copy(units: list[Unit], folder: Path, root: Path) -> int:
     """Fill the folder for students; returns how many tests were left out."""
-    patterns = (*SHARED, *FOR_STUDENTS, *(f"exercises/{unit.folder.name}/**/*" for unit in units))
-    copy([name for name in listed(root, patterns) if not name.startswith(ANSWERS)], root, folder)
+    ours = listed(root, (*SHARED, *FOR_STUDENTS, *(name for u in units for name in files_of(u))))
+    everything = listed(root, (*LOOKED_AT, *(f"exercises/{u.folder.name}/**/*" for u in units)))
+    others = [name for name in everything if name not in ours and not name.startswith(ANSWERS)]
+    if others:
+        raise CourseError(
+            f"{others[0]} is not one of the course's files: put it elsewhere, and release again. "
+            "What lies beside the course's files could be answers or marks"
+        )
+    copy(ours, root, folder)
     n_hidden = 0
     for unit in units:
         grader = folder / unit.grader.relative_to(root)
@@ -121,6 +154,12 @@ def make_copy(units: list[Unit], folder: Path, root: Path) -> int:
     for left in list(folder.rglob("__pycache__")):
         shutil.rmtree(left)
     return n_hidden
+
+
+def files_of(unit: Unit) -> list[str]:
+    """The three files of a unit."""
+    files = (unit.folder / "task.md", unit.stub, unit.grader)
+    return [file.relative_to(unit.root).as_posix() for file in files]
 
 
 def check_copy(unit: Unit) -> None:
@@ -164,7 +203,7 @@ def copy(files: list[str], root: Path, folder: Path) -> None:
 
 def make_autograder(unit: Unit, path: Path) -> None:
     """Write the zip: the two scripts, and the course with this unit below course/."""
-    patterns = (*SHARED, f"exercises/{unit.folder.name}/**/*", f"notebooks/{unit.number}_*.ipynb")
+    patterns = (*SHARED, *files_of(unit), f"notebooks/{unit.number}_*.ipynb")
     scripts = {"setup.sh": SETUP, "run_autograder": RUN.replace("UNIT", unit.number)}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in scripts.items():

@@ -16,6 +16,8 @@ from typing import Any, Self
 from exercises import workspace
 
 RIGHT, WRONG, NOT_ATTEMPTED = "right", "wrong", "not attempted yet"
+#: it is passed, and could be by an answer that is wrong: another test has to be passed first
+NOT_COUNTED = "not counted"
 #: the grader failed, which is never charged to the student; the test did not run (yet)
 FAULT, NOT_RUN = "fault of the grader", "not run"
 #: the kind of a mark that is not attempted, where what was handed out runs but has an error in it
@@ -104,7 +106,7 @@ class UnitReport:
         for name in dict.fromkeys(mark.function for mark in self.marks):
             marks = [mark for mark in self.marks if mark.function == name]
             said = {mark.status for mark in marks}
-            order = (FAULT, WRONG, NOT_RUN, NOT_ATTEMPTED, RIGHT)
+            order = (FAULT, WRONG, NOT_RUN, NOT_ATTEMPTED, NOT_COUNTED, RIGHT)
             status = next(status for status in order if status in said)
             yield name, status, sum(m.points for m in marks), sum(m.max_points for m in marks)
 

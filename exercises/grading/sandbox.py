@@ -7,7 +7,8 @@ level  name          what the worker cannot do
 1      limits        use more memory, time, files, processes than allowed; write any file.
                      Started as root, it has become a user that owns nothing
 2      no-privilege  gain rights by running another program, or outlive the grader
-3      landlock      read any file but the standard library and NumPy; open a socket; send signals
+3      landlock      read any file but the standard library and NumPy; open a socket; send signals;
+                     change modes, times or attributes of files, or what others may use
 4      namespaces    see a network or any other process
 =====  ============  ==========================================================================
 

@@ -1,10 +1,12 @@
 """A filter on system calls through ctypes: a process gives up, for good, calls it has no use for.
 
     program = [the architecture is this one?] + [deny the call if its number is n] for each n
+              + [deny the call if its number is n and its first argument is not 0] for other n
     seccomp(program), for all threads
 
-What Landlock does not cover: sockets of every kind (so UDP too), looking into other processes,
-memory and queues that outlive their maker, and parts of the kernel that no exercise needs. A call
+What Landlock does not cover: sockets of every kind (so UDP too), looking into other processes and
+setting their limits, the modes, times and attributes of files of the same user's, memory and queues
+that outlive their maker, and parts of the kernel that no exercise needs. A call
 that is denied fails with EPERM. It needs no rights, only no_new_privs; it cannot be undone, and
 children inherit it. The worker loads this module: standard library only.
 
@@ -22,8 +24,8 @@ import sys
 
 #: machine → its name in the kernel's audit, and its number of the call `seccomp` itself
 MACHINES = {"x86_64": (0xC000003E, 317), "aarch64": (0xC00000B7, 277)}
-#: call → its number on x86_64 and on aarch64
-DENIED = {
+#: call → its number on x86_64 and on aarch64, None where a machine does without
+DENIED: dict[str, tuple[int | None, int | None]] = {
     # ways to a network
     "socket": (41, 198),
     "io_uring_setup": (425, 425),
@@ -32,6 +34,30 @@ DENIED = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "pidfd_getfd": (438, 438),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    # what is written of a file beside its contents: it is its owner's to change, locked away or not
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
     # what stays behind when its maker has gone
     "shmget": (29, 194),
     "semget": (64, 190),
@@ -48,11 +74,20 @@ DENIED = {
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
 }
+#: calls on a process, which is their first argument; they are left for 0, the process itself
+DENIED_ON_OTHERS: dict[str, tuple[int, int]] = {
+    "prlimit64": (302, 261),  # by which the C library gets and sets the process's own limits
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+}
 #: on x86_64, calls of the x32 interface have numbers from here on
 X32 = 0x40000000
 
 LOAD, JUMP_IF_EQUAL, JUMP_IF_NOT_BELOW, RETURN = 0x20, 0x15, 0x35, 0x06
 NUMBER_AT, ARCHITECTURE_AT = 0, 4  # where they stand in the record of a call
+FIRST_ARGUMENT_AT = 16  # its lower half, which is all of a process's number
 ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 SET_FILTER, ALL_THREADS = 1, 1
 
@@ -72,16 +107,24 @@ def program(machine: str) -> bytes:
     if machine not in MACHINES or sys.maxsize < 2**32:
         raise SeccompError(errno.ENOSYS, f"no numbers of system calls for {machine}")
     column = list(MACHINES).index(machine)
-    numbers = [of_machine[column] for of_machine in DENIED.values()]
+    denied, on_others = (
+        [numbers[column] for numbers in table.values() if numbers[column] is not None]
+        for table in (DENIED, DENIED_ON_OTHERS)
+    )
+    last = len(denied) + len(on_others)  # from the first comparison to where the call is allowed
     steps = [
         (LOAD, 0, 0, ARCHITECTURE_AT),
         (JUMP_IF_EQUAL, 1, 0, MACHINES[machine][0]),
         (RETURN, 0, 0, KILL),  # a call by another architecture's numbers
         (LOAD, 0, 0, NUMBER_AT),
-        (JUMP_IF_NOT_BELOW, len(numbers) + 1, 0, X32),
-        *((JUMP_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),
+        (JUMP_IF_NOT_BELOW, last + 3, 0, X32),
+        *((JUMP_IF_EQUAL, last + 2 - n, 0, number) for n, number in enumerate(denied)),
+        *((JUMP_IF_EQUAL, len(on_others) - n, 0, number) for n, number in enumerate(on_others)),
         (RETURN, 0, 0, ALLOW),
+        (LOAD, 0, 0, FIRST_ARGUMENT_AT),
+        (JUMP_IF_EQUAL, 1, 0, 0),
         (RETURN, 0, 0, DENY),
+        (RETURN, 0, 0, ALLOW),
     ]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 

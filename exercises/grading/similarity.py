@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import keyword
+import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +30,9 @@ LIBRARY_SHARE = 0.25
 COMMON, SMALL_CLASS = 0.2, 10
 #: bytes and tokens of a source that are looked at
 MAX_SOURCE, MAX_TOKENS = 200_000, 20_000
+
+#: blanks in a row beyond which nobody's layout goes
+MANY_BLANKS = re.compile(rb"([ \t\f]{100})[ \t\f]+")
 
 #: tokens that hold no code
 LAYOUT = {
@@ -52,9 +56,19 @@ class Pair:
     share: float
 
 
+def few_blanks(source: bytes) -> bytes:
+    """A source without the blanks beyond a hundred in a row.
+
+    Before Python 3.12 `tokenize` looks at blanks before a sign that it does not know once more for
+    each of them: a hundred thousand would stop the grader.
+    """
+    return MANY_BLANKS.sub(rb"\1", source)
+
+
 def tokens(source: bytes) -> Iterator[str]:
     """The code without layout, comments, docstrings, and the names that one may choose."""
-    lines = io.StringIO(source[:MAX_SOURCE].decode("utf-8", "replace")).readline
+    text = few_blanks(source)[:MAX_SOURCE].decode("utf-8", "replace")
+    lines = io.StringIO(text).readline
     before, fresh = "", True  # the token before this one; whether a statement begins
     try:
         for token in tokenize.generate_tokens(lines):
@@ -71,6 +85,13 @@ def tokens(source: bytes) -> Iterator[str]:
             before, fresh = token.string, False
     except (tokenize.TokenError, SyntaxError, ValueError, RecursionError, MemoryError):
         return  # it is no Python from here on
+
+
+def is_too_long(source: bytes) -> bool:
+    """Whether only the beginning of a source is looked at: what follows could be anybody's."""
+    if len(few_blanks(source)) > MAX_SOURCE:
+        return True
+    return sum(1 for _ in islice(tokens(source), MAX_TOKENS + 1)) > MAX_TOKENS
 
 
 def runs(source: bytes) -> set[int]:

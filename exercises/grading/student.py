@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from exercises.grading.client import Worker, WorkerError
-from exercises.grading.report import UNTOUCHED
+from exercises.grading.report import NOT_COUNTED, UNTOUCHED, Mark
 from exercises.grading.sandbox import Level, Limits
 from exercises.grading.wording import clean, describe, section, show, show_call
 
@@ -60,6 +60,14 @@ class Untouched(NotAttempted):
     words = UNTOUCHED
 
 
+class NotCounted(Exception):
+    """The test is passed, but its points count only once another one is passed too."""
+
+    def __init__(self, first: Mark):
+        shown = f"{first.test} ({first.claim})" if first.visibility == "visible" else "another test"
+        super().__init__(f"{NOT_COUNTED}: first make {shown} pass")
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came back from one call.
@@ -76,18 +84,27 @@ class Answer:
     value: Any
     changed: list[str] = field(default_factory=list)
 
-    def array(self, shape: tuple[int, ...], part: int | None = None) -> np.ndarray:
-        """The value (or one part of a tuple) as numbers of this shape; StudentError if it is not.
+    def array(
+        self, shape: tuple[int, ...], part: int | None = None, n_parts: int = 0
+    ) -> np.ndarray:
+        """The value as numbers of this shape, or one part of a tuple; StudentError if it is not.
 
         Graders that compute with an answer take it from here, so that no answer can surprise them.
+
+        Parameters
+        ----------
+        shape : of the numbers; () for a single one
+        part, n_parts : which part of a tuple, and how many parts it must have, no more and no less
         """
         value = self.value
         if part is not None:
-            is_sequence = isinstance(value, (list, tuple)) and len(value) > part
-            value = value[part] if is_sequence else None
+            is_tuple = isinstance(value, (list, tuple)) and len(value) == n_parts
+            value = value[part] if is_tuple else None
         array = as_numbers(value)
         if array is None or array.shape != shape:
             what = "a number" if shape == () else f"an array of shape {shape}"
+            if part is not None:
+                what = f"a tuple of {n_parts}, and at [{part}] {what}"
             raise self.wrong("does not give what it should", expected=what)
         return array
 
@@ -115,7 +132,7 @@ class Answer:
 
 def as_numbers(value: Any) -> np.ndarray | None:
     """A number, an array or nested lists of numbers as an array of real numbers, else None."""
-    if value is None or isinstance(value, (str, dict)):
+    if not holds_numbers(value):
         return None
     try:
         array = np.asarray(value)
@@ -123,7 +140,14 @@ def as_numbers(value: Any) -> np.ndarray | None:
         return None
     if array.dtype.kind not in "fiub":
         return None
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return array.astype(np.float64, copy=False)
+
+
+def holds_numbers(value: Any) -> bool:
+    """Whether there are only numbers in it. NumPy would make each text as long as the longest."""
+    if isinstance(value, (list, tuple)):
+        return all(map(holds_numbers, value))
+    return isinstance(value, (bool, int, float, np.ndarray, np.generic))
 
 
 class Student:

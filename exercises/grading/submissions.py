@@ -71,10 +71,10 @@ def find_entries(path: Path, *, one: bool = False) -> list[Entry]:
     for each, stem in zip(found, stems, strict=True):
         name = stem if stems.count(stem) == 1 else each.name
         folder = folder_name(name)
-        if folder.casefold() in taken:  # ada and Ada are one folder on some systems
+        while folder.casefold() in taken:  # ada and Ada are one folder on some systems
             folder = f"{folder}-{mark(each.name)}"
         student = plain(name)
-        if student in printed:  # what made them differ cannot be printed
+        while student in printed:  # what made them differ cannot be printed
             student = f"{student} ({mark(each.name)})"
         taken.add(folder.casefold())
         printed.add(student)
@@ -84,8 +84,9 @@ def find_entries(path: Path, *, one: bool = False) -> list[Entry]:
 
 def student_of(path: Path) -> str:
     """The name without .py or .zip."""
-    known = path.suffix.lower() in (".py", ".zip") and not path.is_dir()
-    return path.stem if known else path.name
+    known = path.suffix.lower() in (".py", ".zip")
+    # Of a link the link itself: where it leads to may be too long a name, or closed.
+    return path.stem if known and not stat.S_ISDIR(path.lstat().st_mode) else path.name
 
 
 def read_submission(path: Path, wanted: str, stub: bytes) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from exercises import workspace
 from exercises.grading.names import cell, csv_cell, markdown
 from exercises.grading.platforms import as_json
 from exercises.grading.record import BY_FAULT, GRADED, REFUSED, Record
-from exercises.grading.report import NOT_ATTEMPTED, RIGHT, UnitReport
+from exercises.grading.report import NOT_ATTEMPTED, NOT_COUNTED, RIGHT, UnitReport
 from exercises.grading.sandbox import LEVELS
 from exercises.grading.similarity import Pair
 
@@ -23,7 +24,17 @@ from exercises.grading.similarity import Pair
 MOST_NAMED, MOST_PAIRS = 10, 50
 
 
-def write_all(blank: UnitReport, records: list[Record], pairs: list[Pair], out: Path) -> None:
+#: what is said of a file that similarity does not look at to its end
+PARTLY = "Too long to be compared with the others as a whole: look at what fills it"
+
+
+def write_all(
+    blank: UnitReport,
+    records: list[Record],
+    pairs: list[Pair],
+    out: Path,
+    partly: Set[str] = frozenset(),
+) -> None:
     """Write the three files.
 
     Parameters
@@ -32,14 +43,17 @@ def write_all(blank: UnitReport, records: list[Record], pairs: list[Pair], out: 
     records : one a student
     pairs : sources that are alike
     out : the folder
+    partly : students whose files were not compared to their end
     """
-    found = statistics(blank, records, pairs)
+    found = statistics(blank, records, pairs, partly)
     workspace.write(out / "summary.json", as_json(found).encode())
     workspace.write(out / "summary.md", in_words(found).encode())
     workspace.write(out / "marks.csv", table(blank, records, pairs).encode("utf-8-sig"))
 
 
-def statistics(blank: UnitReport, records: list[Record], pairs: list[Pair]) -> dict[str, Any]:
+def statistics(
+    blank: UnitReport, records: list[Record], pairs: list[Pair], partly: Set[str] = frozenset()
+) -> dict[str, Any]:
     """All that is known of the class.
 
     Points count each student who has a mark; tests count those whose file was graded.
@@ -75,7 +89,7 @@ def statistics(blank: UnitReport, records: list[Record], pairs: list[Pair]) -> d
                 "outcome": record.outcome,
                 "points": record.report.points if record.settled else None,
                 "message": record.message,
-                "note": record.note,
+                "note": noted(record, partly),
                 "seed": record.report.seed,
                 "level": record.report.level,
                 "sha256": record.digest,
@@ -85,6 +99,11 @@ def statistics(blank: UnitReport, records: list[Record], pairs: list[Pair]) -> d
             for record in records
         ],
     }
+
+
+def noted(record: Record, partly: Set[str]) -> str:
+    """What a person should know of a student's file. The student's own page has no second part."""
+    return ". ".join(filter(None, [record.note, PARTLY if record.student in partly else ""]))
 
 
 def spread(points: list[float]) -> dict[str, float]:
@@ -108,7 +127,8 @@ def test_row(n: int, blank: UnitReport, graded: list[Record]) -> dict[str, Any]:
         "max_points": mark.max_points,
         "right": said[RIGHT],
         "not_attempted": said[NOT_ATTEMPTED],
-        "wrong": said.total() - said[RIGHT] - said[NOT_ATTEMPTED],
+        "not_counted": said[NOT_COUNTED],
+        "wrong": said.total() - said[RIGHT] - said[NOT_ATTEMPTED] - said[NOT_COUNTED],
     }
 
 
@@ -152,11 +172,11 @@ def tests_section(found: dict[str, Any]) -> str:
     """The tests, the one that most failed first."""
     rows = sorted(found["tests"], key=lambda row: (-row["wrong"], -row["not_attempted"]))
     return "## Tests, the most failed first\n\n" + rows_of(
-        ("function", "what is asked", "points", "wrong", "not attempted", "right"),
+        ("function", "what is asked", "points", "wrong", "not attempted", "not counted", "right"),
         [
             (
                 *(f"`{row['function']}`", cell(row["claim"]), f"{row['max_points']:g}"),
-                *(str(row["wrong"]), str(row["not_attempted"]), str(row["right"])),
+                *(str(row[said]) for said in ("wrong", "not_attempted", "not_counted", "right")),
             )
             for row in rows
         ],
@@ -177,7 +197,7 @@ def misconceptions_section(found: dict[str, Any]) -> str:
 def look_section(found: dict[str, Any]) -> str:
     """Who has no mark, and whose file was refused or taken with a note."""
     rows = [
-        (markdown(s["student"]), s["outcome"], markdown(s["message"] or s["note"]))
+        (markdown(s["student"]), s["outcome"], markdown(s["message"] or s["note"], 400))
         for s in found["students"]
         if s["outcome"] != GRADED or s["note"]
     ]

@@ -17,6 +17,8 @@ import tokenize
 from itertools import pairwise
 from pathlib import Path
 
+from exercises.grading.similarity import few_blanks
+
 #: tokens that say nothing, and those whose place says something and whose text does not
 SILENT = {tokenize.ENCODING, tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 LAYOUT = {tokenize.NEWLINE: "newline", tokenize.INDENT: "indent", tokenize.DEDENT: "dedent"}
@@ -27,7 +29,7 @@ def statements(source: bytes) -> list[list[str]]:
     found: list[list[str]] = []
     depth, fresh = 0, True
     try:
-        for token in tokenize.tokenize(io.BytesIO(source).readline):
+        for token in tokenize.tokenize(io.BytesIO(few_blanks(source)).readline):
             if token.type in SILENT:
                 continue
             depth += (token.type == tokenize.INDENT) - (token.type == tokenize.DEDENT)

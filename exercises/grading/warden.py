@@ -54,7 +54,11 @@ def guard(
     for descriptor in range(3):  # so that the worker's end is the end of its pipes
         os.dup2(nowhere, descriptor)
     code = wait(child, lifeline)
-    os._exit(code if end_children() else SURVIVED)
+    try:
+        ended = end_children()
+    except OSError:  # who its children are cannot be seen
+        ended = False
+    os._exit(code if ended else SURVIVED)
 
 
 def wait(child: int, lifeline: int) -> int:

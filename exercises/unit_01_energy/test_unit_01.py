@@ -12,6 +12,7 @@ from dbnlib.boltzmann_training import ExactPhases
 from dbnlib.spins import Hopfield, bits_from_spins
 from dbnlib.units import Bernoulli, sigmoid
 from exercises.grading import Seed, expect, expect_draws
+from exercises.grading.drawing import first_good
 from exercises.grading.student import Answer, as_numbers
 
 X = np.array([[1.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
@@ -166,12 +167,17 @@ def test_distribution_at_a_temperature(student, inputs):
 
 
 @pytest.mark.exercise("distribution", see=TEMPERATURE)
-def test_distribution_survives_the_cold(student):
+def test_distribution_survives_the_cold(student, inputs):
     """Near T = 0 all probability is on the states of lowest energy, and nothing is NaN."""
-    J = np.array([[0.0, 2.0, -2.0], [2.0, 0.0, 1.0], [-2.0, 1.0, 0.0]])
-    b = np.array([-1.0, 0.0, 1.0])
+
+    def draw() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        J = np.triu(inputs.choice([-2.0, -1.0, 1.0, 2.0], (3, 3)), 1)
+        J, b = J + J.T, inputs.choice([-1.0, 0.0, 1.0], 3)
+        return J, b, BoltzmannMachine(J, b).energy(states(3))
+
+    # Some state has an energy below 0 that is not the lowest.
+    J, b, E = first_good(draw, lambda drawn: ((drawn[2] < 0) & (drawn[2] > drawn[2].min())).any())
     T = 1e-3
-    E = BoltzmannMachine(J, b).energy(states(3))
     answer = student.call("distribution", J=J, b=b, T=T)
     if not_finite(answer):
         raise answer.wrong(
@@ -348,7 +354,11 @@ def test_gibbs_sweep_draws_each_unit_given_the_present_state_of_the_others(stude
     )
 
 
-@pytest.mark.exercise("gibbs_sweep", see=GIBBS)
+@pytest.mark.exercise(
+    "gibbs_sweep",
+    see=GIBBS,
+    after="test_gibbs_sweep_draws_each_unit_given_the_present_state_of_the_others",
+)
 def test_gibbs_sweep_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same draws: all randomness comes from `rng`."""
     J, b = couplings(inputs, 3, 0.4, 1.0), numbers(inputs, 3, 0.1, 0.4)
@@ -492,22 +502,22 @@ def test_recall_rolls_downhill_until_nothing_changes(student, inputs):
 
 
 @pytest.mark.exercise("recall", see=MEMORY, seconds=5)
-def test_recall_keeps_a_unit_whose_field_is_zero(student):
+def test_recall_keeps_a_unit_whose_field_is_zero(student, inputs):
     """A field of exactly 0 says nothing, and the unit keeps its state."""
-    J = np.array([[0.0, 1.0, -1.0], [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
-    s = np.array([[-1.0, 1.0, 1.0], [1.0, -1.0, -1.0]])  # unit 0 has the field 0 in both
-    up, down = [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]
+    a = numbers(inputs, 1, 0.4, 1.6)[0] * inputs.choice([-1, 1])
+    J = np.array([[0.0, a, -a], [a, 0.0, 0.0], [-a, 0.0, 0.0]])
+    s = inputs.permutation([[-1.0, 1.0, 1.0], [1.0, -1.0, -1.0]])  # unit 0 has the field 0 in both
+    up, down = np.array([1.0, np.sign(a), -np.sign(a)]), np.array([-1.0, -np.sign(a), np.sign(a)])
+    right = s[:, :1] * up
     expect(
         student.call("recall", s=s, J=J),
-        right=np.array([down, up]),
+        right=right,
         misconceptions={
             "np.sign(0) is 0, which is no spin. Where the field is 0 the unit keeps its "
             "state.": np.zeros((2, 3)),
             "Where the field is 0 the unit became +1. It keeps its state.": np.array([up, up]),
             "Where the field is 0 the unit became −1. It keeps its state.": np.array([down, down]),
-            "Where the field is 0 the unit was turned over. It keeps its state.": (
-                np.array([up, down])
-            ),
+            "Where the field is 0 the unit was turned over. It keeps its state.": -right,
         },
     )
 
@@ -677,11 +687,19 @@ def test_gradient_of_a_machine_with_hidden_units(student, inputs):
 
 
 @pytest.mark.exercise("log_likelihood_gradient", see=RULE)
-def test_gradient_survives_where_z_is_too_large_for_a_float(student):
+def test_gradient_survives_where_z_is_too_large_for_a_float(student, inputs):
     """Both parts are finite where exp(−E) is not."""
-    J = 1000.0 * (np.ones((3, 3)) - np.eye(3))
-    b = np.zeros(3)
-    v = np.array([[1.0, 1.0], [1.0, 0.0]])
+
+    def draw() -> np.ndarray:
+        sizes = inputs.permutation(np.arange(800.0, 1500.0, 10.0))[:9].reshape(3, 3)  # no two alike
+        J = np.triu(inputs.choice([-1, 1], (3, 3)) * sizes, 1)
+        return J + J.T
+
+    b, v = np.zeros(3), inputs.permutation(states(2))[:2]
+    together = np.repeat(v, 2, axis=0), np.tile([[0.0], [1.0]], (2, 1))
+    held = np.hstack(together)  # each row of v with each state of the hidden unit
+    # No float holds exp(−E) of the best of these, so of none in all.
+    J = first_good(draw, lambda J: BoltzmannMachine(J, b).energy(held).min() < -750)
     right = ExactPhases().gradient(BoltzmannMachine(J, b, n_visible=2), v)
     answer = student.call("log_likelihood_gradient", v=v, J=J, b=b)
     if not_finite(answer):

@@ -335,7 +335,7 @@ def test_cd_update_is_right_on_average(student, inputs, k):
         "cd_update", v=v, k=k, **parameters(rbm), rng=Seed(int(inputs.integers(2**31)))
     )
     shapes = ((3, 3), (3,), (3,))
-    value = flat(answer.array(shape, part) for part, shape in enumerate(shapes))
+    value = flat(answer.array(shape, part, 3) for part, shape in enumerate(shapes))
     mean, near = expected_update(rbm, k)
     if not (np.abs(value - mean) <= near).all():
         W, b, c = np.round(np.split(mean, (9, 12))[0].reshape(3, 3), 3), mean[9:12], mean[12:]
@@ -354,9 +354,9 @@ def test_cd_update_is_right_on_average(student, inputs, k):
 def test_cd_update_averages_hidden_means_and_not_draws(student, inputs):
     """Both phases take the means of h: without weights they agree, and ⟨h⟩ does not move."""
     rbm = RBM(np.zeros((3, 3)), numbers(inputs, 3), numbers(inputs, 3))
-    v = np.repeat(V, 5, axis=0)
+    v = np.repeat(V, 500, axis=0)
     answer = student.call("cd_update", v=v, k=1, **parameters(rbm), rng=Seed(1))
-    dW, db, dc = answer.array((3, 3), 0), answer.array((3,), 1), answer.array((3,), 2)
+    dW, db, dc = (answer.array(shape, n, 3) for n, shape in enumerate(((3, 3), (3,), (3,))))
     right = np.outer(db, sigmoid(rbm.c))
     if not (np.allclose(dc, 0, atol=1e-6) and np.allclose(dW, right, atol=1e-6)):
         raise answer.wrong(
@@ -365,13 +365,24 @@ def test_cd_update_averages_hidden_means_and_not_draws(student, inputs):
             misconception="The hidden units enter the averages by draws. E[h | v] and E[h | v'] "
             "give the same on average, with less noise: without weights both are σ(c), exactly.",
         )
+    # Without weights each v' is 1 with the probability σ(b): Hoeffding's bound for three means.
+    drift = V.mean(axis=0) - sigmoid(rbm.b)
+    near = np.sqrt(np.log(6 / ERROR_RATE) / (2 * len(v)))
+    if not (np.abs(db - drift) <= near).all():
+        raise answer.wrong(
+            "gives another db",
+            expected=f"db = mean(v) − mean(v'), which is {drift.round(3)}, up to {near:.2f}",
+            misconception="This is the sum over the rows. The mean is asked for."
+            if (np.abs(db / len(v) - drift) <= near).all()
+            else "",
+        )
 
 
-@pytest.mark.exercise("cd_update", see=BY_HAND)
+@pytest.mark.exercise("cd_update", see=BY_HAND, after="test_cd_update_is_right_on_average")
 def test_cd_update_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same update: all randomness comes from `rng`."""
     given = {"v": np.repeat(V, 20, axis=0), "k": 2, **parameters(balanced(inputs))}
-    judge_randomness(lambda rng: student.call("cd_update", **given, rng=rng), (3, 3), 0)
+    judge_randomness(lambda rng: student.call("cd_update", **given, rng=rng), (3, 3), 0, 3)
 
 
 @pytest.mark.exercise(
@@ -389,7 +400,7 @@ def test_pcd_update_compares_the_data_with_the_new_chains(student, inputs):
     """The negative phase is the mean over the chains that come back, with hidden means."""
     rbm, chains = balanced(inputs, 1.5), np.repeat(STATES, 25, axis=0)
     answer = student.call("pcd_update", v=V, chains=chains, **parameters(rbm), rng=Seed(1))
-    new, h = answer.array(chains.shape, 3), rbm.hidden_mean(V)
+    new, h = answer.array(chains.shape, 3, 4), rbm.hidden_mean(V)
     if not np.isin(new, (0, 1)).all():
         raise answer.wrong(
             "gives chains that are no states",
@@ -467,7 +478,7 @@ def test_pcd_update_takes_one_gibbs_step_from_where_the_chains_were(student, inp
         **parameters(rbm),
         rng=Seed(int(inputs.integers(2**31))),
     )
-    new = answer.array(chains.shape, 3)
+    new = answer.array(chains.shape, 3, 4)
     expect_draws(
         Answer(answer.function, answer.arguments, new, answer.changed),
         right=moves(rbm)[START],
@@ -477,11 +488,15 @@ def test_pcd_update_takes_one_gibbs_step_from_where_the_chains_were(student, inp
     )
 
 
-@pytest.mark.exercise("pcd_update", see=STAND_INS)
+@pytest.mark.exercise(
+    "pcd_update",
+    see=STAND_INS,
+    after="test_pcd_update_takes_one_gibbs_step_from_where_the_chains_were",
+)
 def test_pcd_update_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same chains: all randomness comes from `rng`."""
     given = {"v": V, "chains": np.repeat(V, 50, axis=0), **parameters(balanced(inputs))}
-    judge_randomness(lambda rng: student.call("pcd_update", **given, rng=rng), (200, 3), 3)
+    judge_randomness(lambda rng: student.call("pcd_update", **given, rng=rng), (200, 3), 3, 4)
 
 
 # ---- a step of learning
@@ -721,7 +736,9 @@ def test_ais_weights_have_the_mean_z_by_z_of_the_start(student, inputs):
     )
 
 
-@pytest.mark.exercise("ais_log_weights", see=DIGITS)
+@pytest.mark.exercise(
+    "ais_log_weights", see=DIGITS, after="test_ais_weights_have_the_mean_z_by_z_of_the_start"
+)
 def test_ais_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same weights: all randomness comes from `rng`."""
     given = {**parameters(balanced(inputs)), "betas": np.array([0.0, 0.5, 1.0]), "n_chains": 40}

@@ -18,7 +18,7 @@ from dbnlib.units import Bernoulli, Softmax, sigmoid
 from exercises.grading import Seed, expect, expect_draws
 from exercises.grading.drawing import far_apart, first_good, judge_randomness, numbers
 from exercises.grading.feedback import fits
-from exercises.grading.student import Answer, as_numbers
+from exercises.grading.student import Answer, Student, as_numbers
 
 Y = np.array([2, 0, 1, 0])
 STATES = Bernoulli(3).states(0, 8)
@@ -222,11 +222,13 @@ def judge_rows(answer: Answer, y: np.ndarray, rows: np.ndarray) -> None:
         )
 
 
-@pytest.mark.exercise("few_labels", see=FEW_LABELS)
+@pytest.mark.exercise(
+    "few_labels", see=FEW_LABELS, after="test_few_labels_draws_as_many_of_each_class"
+)
 def test_few_labels_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same draws: all randomness comes from `rng`."""
     y = inputs.permutation(np.repeat([0, 1, 2], [50, 40, 30]))
-    judge_randomness(lambda rng: student.call("few_labels", y=y, n=60, rng=rng), (60,), part=0)
+    judge_randomness(lambda rng: student.call("few_labels", y=y, n=60, rng=rng), (60,), 0, 2)
 
 
 # ---- depth
@@ -447,7 +449,11 @@ def test_dropout_mask_drops_each_unit_for_itself_and_keeps_the_mean(student, inp
     )
 
 
-@pytest.mark.exercise("dropout_mask", see=DROPOUT)
+@pytest.mark.exercise(
+    "dropout_mask",
+    see=DROPOUT,
+    after="test_dropout_mask_drops_each_unit_for_itself_and_keeps_the_mean",
+)
 def test_dropout_mask_draws_from_the_generator_it_is_given(student):
     """The same generator gives the same draws: all randomness comes from `rng`."""
     judge_randomness(
@@ -756,7 +762,12 @@ def known_matrices(counts: np.ndarray) -> dict[str, Any]:
 def test_best_epoch_does_not_look_past_the_stop(student, inputs):
     """The lowest before training stops counts, not a lower one that would have come after."""
     patience = int(inputs.integers(3, 5))
-    before = int(inputs.integers(1, 3))
+    for before in inputs.permutation([1, 2, 3])[:2]:  # so that no one number is right
+        judge_stop(student, inputs, patience, int(before))
+
+
+def judge_stop(student: Student, inputs: np.random.Generator, patience: int, before: int) -> None:
+    """Judge one curve, with so many epochs before its first pause."""
     steps = np.round(inputs.uniform(0.02, 0.05, 40), 3)
     falling = list(0.6 - np.cumsum(steps[:before]))
     # patience − 1 epochs without a new lowest error, then one; patience without, then a lower one.
@@ -800,17 +811,20 @@ def kept_epoch(errors: np.ndarray, patience: int) -> int:
 @pytest.mark.exercise("best_epoch", see=CHANGES)
 def test_best_epoch_keeps_the_first_of_equals(student, inputs):
     """Where nothing stops the training, the first epoch with the lowest error is kept."""
-    errors = np.round(0.5 - 0.03 * np.arange(5) - inputs.uniform(0, 0.02, 5), 3)
-    errors = np.concatenate([errors, [errors[4] + 0.05, errors[4], errors[4] + 0.02]])
-    expect(
-        student.call("best_epoch", errors=errors, patience=5),
-        right=kept_epoch(errors, 5),
-        misconceptions={
-            "This is the last of the epochs with the lowest error. An equal error is no new "
-            "lowest: the first is kept.": 6,
-            "This is the last epoch. Where training is not stopped early, the epoch with the "
-            "lowest error is kept all the same.": 7,
-            "Epochs are counted from 0.": 5,
-            "Nothing has stopped the training here, and some epoch must be kept all the same.": -1,
-        },
-    )
+    for n in inputs.permutation([3, 4, 5, 6])[:2]:  # so that no one number is right
+        errors = np.round(0.5 - 0.03 * np.arange(n) - inputs.uniform(0, 0.02, n), 3)
+        low = errors[-1]
+        errors = np.concatenate([errors, [low + 0.05, low, low + 0.02]])
+        expect(
+            student.call("best_epoch", errors=errors, patience=5),
+            right=kept_epoch(errors, 5),
+            misconceptions={
+                "This is the last of the epochs with the lowest error. An equal error is no new "
+                "lowest: the first is kept.": int(n + 1),
+                "This is the last epoch. Where training is not stopped early, the epoch with the "
+                "lowest error is kept all the same.": int(n + 2),
+                "Epochs are counted from 0.": int(n),
+                "Nothing has stopped the training here, and some epoch must be kept all the "
+                "same.": -1,
+            },
+        )

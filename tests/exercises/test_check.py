@@ -17,7 +17,7 @@ from exercises import course as command
 from exercises import workspace
 from exercises.common import CourseError, MissingError, UsageError
 from exercises.grading import check, report
-from exercises.grading.report import FAULT, NOT_ATTEMPTED, NOT_RUN, RIGHT, WRONG
+from exercises.grading.report import FAULT, NOT_ATTEMPTED, NOT_COUNTED, NOT_RUN, RIGHT, WRONG
 from exercises.grading.units import all_units, find_unit
 from tests.exercises.conftest import RIGHT_ANSWER
 
@@ -100,6 +100,85 @@ def test_fault_of_the_grader_is_marked_as_such(course, mine):
     assert found.marks[0].message == "ZeroDivisionError: division by zero"
     assert not found.sound
     assert "not your fault" in str(found)
+
+
+# Tests that count only after another one
+
+AFTER = '''
+
+@pytest.mark.exercise("half", after="test_half")
+def test_half_has_the_shape(student, inputs):
+    """As many numbers as came."""
+    student.call("half", x=inputs.random(3)).array((3,))
+'''
+
+
+@pytest.fixture
+def grader(course):
+    """The small unit's grader, with a test that any numbers pass."""
+    path = course / "exercises" / "unit_07_mini" / "test_unit_07.py"
+    path.write_text(path.read_text() + AFTER)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("half", "said", "points"),
+    [
+        ("x / 2", [RIGHT, RIGHT], 2),
+        ("x / 3", [WRONG, NOT_COUNTED], 0),
+        ("x[:1] / 2", [WRONG, WRONG], 0),
+        ("1 / 0 if len(x) == 2 else x", [WRONG, NOT_COUNTED], 0),
+    ],
+)
+def test_points_count_only_where_the_test_before_is_passed(
+    course, mine, grader, half, said, points
+):
+    mine.write_text(f"def double(x):\n    return 2 * x\n\n\ndef half(x):\n    return {half}\n")
+    found = check.check("07", root=course)
+    assert statuses(found)[2:] == said
+    assert found.points == 3 + points
+    assert found.sound
+    if NOT_COUNTED in said:
+        told = "not counted: first make test_half (Half of each number.) pass"
+        assert found.marks[3].message == told
+        assert dict((name, status) for name, status, *_ in found.functions())["half"] == WRONG
+        assert found.first_failure.test == "test_half"
+
+
+def test_that_of_a_stub_is_not_attempted(course, grader):
+    assert statuses(check.check("07", root=course)) == [NOT_ATTEMPTED] * 4
+
+
+def test_points_after_one_of_several_cases_count_where_all_are_passed(course, mine, grader):
+    cases = '@pytest.mark.parametrize("n", [1, 2])\n@pytest.mark.exercise("half")'
+    text = grader.read_text().replace('@pytest.mark.exercise("half")', cases, 1)
+    grader.write_text(text.replace("def test_half(student):", "def test_half(student, n):"))
+    assert statuses(check.check("07", root=course))[2:] == [RIGHT] * 3
+    grader.write_text(grader.read_text().replace("x=half), X)", "x=half), n * X)"))
+    assert statuses(check.check("07", root=course))[2:] == [RIGHT, WRONG, NOT_COUNTED]
+
+
+@pytest.mark.parametrize(
+    "first", ["test_haf", "test_double_of_two_numbers", "test_half_has_the_shape"]
+)
+def test_test_that_comes_after_none_of_its_function_is_an_error(course, mine, grader, first):
+    grader.write_text(grader.read_text().replace('after="test_half"', f'after="{first}"'))
+    with pytest.raises(CourseError, match=f"after='{first}', which must be a test above it"):
+        check.check("07", root=course)
+
+
+def test_pytest_by_itself_skips_what_does_not_count(course, mine, grader):
+    mine.write_text(RIGHT_ANSWER.replace("x / 2", "x / 3"))
+    command = [sys.executable, "-m", "pytest", "-c", course / "pyproject.toml", "-rs", "-q", grader]
+    done = subprocess.run(
+        [*command, "--student", mine, "-p", "no:cacheprovider"],
+        cwd=course,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 failed, 3 passed, 1 skipped" in done.stdout
+    assert "not counted: first make test_half" in done.stdout
 
 
 def test_grader_that_cannot_be_read_is_an_error(course, mine):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exercises.grading import Seed, expect, expect_draws
+from exercises.grading import Seed, expect, expect_draws, student
 from exercises.grading.feedback import count_states, fits
 from exercises.grading.student import Answer, StudentError
 from exercises.grading.wording import clean, describe, show, show_call
@@ -107,6 +107,28 @@ def test_array_gives_numbers_of_the_shape_asked_for():
 def test_array_of_anything_else_fails_the_student(value):
     with pytest.raises(StudentError, match="expected"):
         answer(value).array((2,))
+
+
+def test_array_of_a_part_wants_as_many_parts_as_there_should_be():
+    assert answer((X, 3.0)).array((), 1, 2) == 3
+    for value in ((X, 3.0, 0.0), (X,), X, [3.0, X], None, "ab"):
+        with pytest.raises(StudentError, match=r"a tuple of 2, and at \[1\] a number"):
+            answer(value).array((), 1, 2)
+
+
+@pytest.mark.parametrize(
+    "value", [["x" * 10**6, *["y"] * 10**6], [1.0, ["y"]]], ids=["many", "one"]
+)
+def test_texts_are_never_made_into_an_array(value, monkeypatch):
+    # One of a million letters makes all of them as long: terabytes.
+    monkeypatch.setattr(student.np, "asarray", lambda value: pytest.fail("an array of texts"))
+    assert student.as_numbers(value) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int8, bool])
+def test_numbers_of_any_kind_are_computed_with_in_double_precision(dtype):
+    assert answer(np.ones(2, dtype)).array((2,)).dtype == np.float64
+    assert answer(np.ones(2, dtype)[0]).array(()).dtype == np.float64
 
 
 # Draws

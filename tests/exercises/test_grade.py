@@ -204,6 +204,32 @@ def test_changed_grader_grades_all_again(course, handed_in, out, graded):
     assert graded == ["ada", "bob", "ada", "bob"]
 
 
+def test_changed_engine_or_library_grades_all_again(course, handed_in, out, graded, monkeypatch):
+    module = course / "rbm.py"
+    module.write_text("x = 1\n")
+    monkeypatch.setattr(grade, "judging_modules", lambda: [module])
+    for text in ("x = 1\n", "x = 1\n", "x = 2\n"):
+        module.write_text(text)
+        grade.run(handed_in, out=out, root=course, **ANYWHERE)
+    assert graded == ["ada", "bob", "ada", "bob"]
+
+
+def test_engine_and_library_judge():
+    held = {path.relative_to(ROOT).as_posix() for path in batch.judging_modules()}
+    assert {"exercises/grading/drawing.py", "exercises/grading/student.py", "dbnlib/rbm.py"} <= held
+
+
+def test_file_that_is_padded_so_that_it_cannot_be_compared_is_to_look_at(
+    course, handed_in, out, graded
+):
+    (handed_in / "ada" / "unit_07.py").write_text("x = 1\n" * 10_000 + RIGHT_ANSWER)
+    grade.run(handed_in, out=out, root=course, **ANYWHERE)
+    listed = (out / "summary.md").read_text().partition("## To look at")[2].partition("\n## ")[0]
+    assert "| ada | graded | Too long to be compared" in listed
+    assert "bob" not in listed
+    assert "Too long" not in (out / "students" / "ada" / "page.md").read_text()
+
+
 def test_marks_from_a_lower_level_of_the_sandbox_do_not_count(course, handed_in, out, graded):
     grade.run(handed_in, out=out, root=course, **ANYWHERE)
     grade.run(handed_in, out=out, root=course, **ANYWHERE | {"confine": "landlock"})

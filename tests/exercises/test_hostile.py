@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from exercises.common import ROOT
-from exercises.grading import client, expect
+from exercises.grading import client, expect, warden
 from exercises.grading.client import Worker
 from exercises.grading.sandbox import LEVELS, Level, Limits
 from exercises.grading.student import NotAttempted, Student, StudentError
@@ -150,6 +150,7 @@ def test_hostile_submission_comes_to_its_outcome(
     assert running(marked) == []
     assert [path.name for path in secret.parent.iterdir()] == [secret.name]
     assert secret.read_text() == "2.0"
+    assert secret.stat().st_mode & 0o777 == 0o644
     assert len(printed) <= 4100
     assert (message + printed).replace("\n", "").isprintable()
     assert len(message) < 3000
@@ -223,6 +224,18 @@ def test_worker_dies_with_its_warden(reached, marked):
         time.sleep(0.05)
     assert running(marked) == []
     worker.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a warden on Linux only")
+def test_warden_that_cannot_see_its_children_says_that_something_may_be_left():
+    program = (
+        "import os; from exercises.grading import warden\n"
+        "def blind(): raise OSError('too many open files')\n"
+        "warden.children = blind\n"
+        "warden.guard(os.pipe()[0], lambda done, number: None, highest=0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert done.returncode == warden.SURVIVED
 
 
 def test_confinement_below_the_one_asked_for_is_refused(reached):

@@ -119,6 +119,19 @@ def test_two_days_give_the_functions_they_name_their_minutes(unit):
             assert int(minutes) <= minutes_on_the_task_page(unit)
 
 
+# What it says of the tests
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.number)
+def test_every_test_draws_new_inputs(unit):
+    """But for those that ask for the draws alone, and count only after one that judges them."""
+    for node in ast.parse(unit.grader.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name in declared(unit):
+            used = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+            words = {word.arg for call in node.decorator_list for word in call.keywords}
+            assert "inputs" in used or "after" in words, node.name
+
+
 # The rest
 
 

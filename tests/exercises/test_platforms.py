@@ -11,7 +11,15 @@ import pytest
 
 from exercises.grading import platforms, summary
 from exercises.grading.record import BY_FAULT, GRADED, NOT_CHARGED, REFUSED, Record
-from exercises.grading.report import FAULT, NOT_ATTEMPTED, RIGHT, WRONG, Mark, UnitReport
+from exercises.grading.report import (
+    FAULT,
+    NOT_ATTEMPTED,
+    NOT_COUNTED,
+    RIGHT,
+    WRONG,
+    Mark,
+    UnitReport,
+)
 from exercises.grading.similarity import Pair
 
 LINK = '=HYPERLINK("http://evil","click")'
@@ -185,6 +193,25 @@ def test_junit_is_sound_whatever_was_printed():
     assert "\x1b" not in case.find("system-out").text
 
 
+def test_test_that_is_passed_and_does_not_count_is_no_failure_and_no_points():
+    found = record()
+    mark = found.report.marks[3]
+    mark.status = mark.kind = NOT_COUNTED
+    mark.message = "not counted: first make test_a pass"
+    suite = ElementTree.fromstring(platforms.junit(found))[0]
+    assert (suite.get("failures"), suite.get("skipped")) == ("2", "1")
+    assert suite[3][0].text == mark.message
+    of_gradescope = platforms.gradescope(found)["tests"][3]
+    assert (of_gradescope["score"], of_gradescope["status"]) == (0, "failed")
+    assert of_gradescope["output"].startswith(mark.message)
+    assert platforms.classroom50(found)["tests"][3]["passed"] is False
+    page = platforms.page(found)
+    assert "| `half` | Half. | 0/3 | not counted |" in page
+    assert mark.message in page
+    row = summary.test_row(3, found.report, [found])
+    assert (row["not_counted"], row["wrong"], row["not_attempted"], row["right"]) == (1, 0, 0, 0)
+
+
 # The page
 
 
@@ -254,6 +281,8 @@ def test_summary_in_words_names_the_worst_test_first_and_shows_no_markup_of_stra
     text = (found / "summary.md").read_text()
     assert "4 submissions: 2 graded, 1 refused (no points), 1 without a mark" in text
     tests = text[text.index("## Tests") :]
+    assert "| wrong | not attempted | not counted | right |" in tests
+    assert "| `half` | Half. | 3 | 0 | 2 | 0 | 0 |" in tests
     assert tests.index("Twice each.") < tests.index("Half.") < tests.index("Twice a \\| b.")
     assert f"| 2 | `double` | {SQUARE} |" in text
     assert "| 88% | ada | =HYPERLINK" in text

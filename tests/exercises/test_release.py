@@ -143,6 +143,12 @@ def test_copy_of_the_real_course_has_the_library_and_no_answers(tmp_path):
     }
 
 
+def test_folder_may_be_named_by_a_relative_path(whole, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    release.run(["07"], out=Path("copy"), root=whole)
+    assert (tmp_path / "copy" / "exercises" / "unit_07_mini" / "unit_07.py").is_file()
+
+
 def test_unit_that_somebody_has_solved_is_not_released(whole, tmp_path):
     (whole / "exercises" / "unit_07_mini" / "unit_07.py").write_text(RIGHT_ANSWER)
     with pytest.raises(CourseError, match="no stub: double does something"):
@@ -163,6 +169,36 @@ def test_folder_that_holds_something_is_left_alone(whole, tmp_path):
     with pytest.raises(UsageError, match="is there already"):
         release.run(["07"], out=tmp_path / "copy", root=whole)
     assert listing(tmp_path / "copy") == {"mine.txt"}
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        *("exercises/unit_07_mini/unit_07_solution.py", "exercises/unit_07_mini/marks/marks.csv"),
+        *("exercises/solution_07.py", "exercises/grading/notes.txt", "dbnlib/answers.csv"),
+        *(
+            "notebooks/solutions_07.md",
+            "notebooks/solutions_07.ipynb",
+            "tests/answers/unit_07.toml",
+        ),
+        *("tests/dbnlib/marks/ada/unit_07.py", "tests/marks.csv"),
+    ],
+)
+def test_file_that_is_not_the_courses_stops_the_release_and_is_named(whole, tmp_path, stray):
+    (whole / stray).parent.mkdir(parents=True, exist_ok=True)
+    (whole / stray).write_text("{}")
+    with pytest.raises(CourseError, match=f"{stray} is not one of the course's files"):
+        release.run(["07"], out=tmp_path / "copy", root=whole)
+    assert not (tmp_path / "copy").exists()
+    release.run(["07"], out=tmp_path / "zips", gradescope=True, root=whole)
+    with zipfile.ZipFile(tmp_path / "zips" / "autograder_unit_07.zip") as archive:
+        assert f"course/{stray}" not in archive.namelist()
+
+
+def test_names_of_the_modules_are_those_of_the_package():
+    assert {f"exercises/{name}.py" for name in release.MODULES} == set(
+        names(ROOT, "exercises/*.py")
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links want rights elsewhere")
@@ -187,6 +223,65 @@ def test_hidden_tests_go_with_what_only_they_used():
 def test_grader_without_hidden_tests_stays_as_it_is():
     text = (ROOT / "exercises" / "unit_02_rbm" / "test_unit_02.py").read_text(encoding="utf-8")
     assert without_hidden_tests(text) == (text, 0)
+
+
+HIDDEN = '@pytest.mark.exercise("f", visibility="hidden")\n'
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "SECRET: int = 6\n",
+        "SECRET = 6\nSECRET += 1\n",
+        "KEY = 1\nSECRET = {}\nSECRET[KEY] = 6\n",
+        "(SECRET, *REST) = secret = 6, 7\n",
+        "async def SECRET():\n    return secret\n",
+        "@pytest.fixture\ndef SECRET():\n    return secret\n",
+    ],
+)
+@pytest.mark.parametrize("use", ["assert SECRET", "'SECRET'"])
+def test_whatever_makes_a_name_goes_with_the_hidden_test_that_used_it(source, use):
+    seen = "KEY = 2\n\n\ndef test_seen():\n    assert KEY\n"
+    text, n = without_hidden_tests(f"{source}{HIDDEN}def test_f():\n    {use}\n\n\n{seen}")
+    assert n == 1
+    assert "secret" not in text.lower()
+    assert text.endswith(seen)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "TABLE = {}\nTABLE.update(x=6)\n",
+        "for n in range(3):\n    pass\n",
+        "if True:\n    SECRET = 6\n",
+        "with open(__file__) as file:\n    SECRET = 6\n",
+        "SECRET = 6\ndel SECRET\n",
+    ],
+)
+def test_statement_of_which_nobody_can_say_whose_it_is_stops_the_release(source):
+    with pytest.raises(CourseError, match="is no definition"):
+        without_hidden_tests(f"{source}{HIDDEN}def test_f():\n    pass\n")
+    assert without_hidden_tests(source) == (source, 0)
+
+
+@pytest.mark.parametrize("below", ["    # tau\n", "# tau\n", "\n    # tau\n\n\n    # tau\n"])
+def test_comments_below_a_hidden_test_go_and_those_of_the_next_one_stay(below):
+    seen = "# seen\ndef test_seen():\n    pass\n"
+    text, _ = without_hidden_tests(
+        f'"""Doc."""\n\n\n{HIDDEN}def test_f():\n    x = 1\n{below}\n\n{seen}'
+    )
+    assert "tau" not in text
+    assert text.startswith('"""Doc."""')
+    assert text.endswith(seen)
+
+
+def test_test_that_comes_after_a_hidden_one_stops_the_release(whole, tmp_path):
+    grader = whole / "exercises" / "unit_07_mini" / "test_unit_07.py"
+    seen = '\n\n@pytest.mark.exercise("double", after="test_double_of_any_numbers")\n'
+    grader.write_text(f"{grader.read_text()}{seen}def test_seen(student):\n    pass\n")
+    with pytest.raises(CourseError, match="test_seen comes after='test_double_of_any_numbers'"):
+        release.run(["07"], out=tmp_path / "copy", root=whole)
+    assert not (tmp_path / "copy").exists()
 
 
 @pytest.mark.parametrize("marker", ['visibility="hid" + "den"', "visibility=X", "**options"])
@@ -228,6 +323,19 @@ def test_autograder_runs_on_one_submission(whole, tmp_path, submitted, points):
     assert "no file unit_07.py" in found["output"] or points == 4
 
 
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0,
+    reason="only where root starts it does the code run as another user",
+)
+def test_autograder_closes_what_another_user_could_see_or_write(whole, tmp_path):
+    folder, shared = unpacked(whole, tmp_path, {"readme.txt": "sorry"}), tmp_path / "shared"
+    for place in (folder, shared):
+        place.chmod(0o777)
+    assert grade_there(folder).returncode == 0
+    assert folder.stat().st_mode & 0o077 == 0
+    assert shared.stat().st_mode & 0o007 == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the scripts are for a Linux container")
 def test_autograder_that_fails_gives_no_mark(whole, tmp_path):
     folder = unpacked(whole, tmp_path, {"unit_07.py": RIGHT_ANSWER})
@@ -253,6 +361,7 @@ def unpacked(whole: Path, tmp_path: Path, submitted: dict[str, str]) -> Path:
         f"#!{sys.executable}\nimport sys\nfrom exercises import course\nsys.exit(course.main())\n"
     )
     start.chmod(0o755)
+    (tmp_path / "shared").mkdir(mode=0o777)
     (folder / "submission").mkdir()
     for name, text in submitted.items():
         (folder / "submission" / name).write_text(text)
@@ -265,7 +374,8 @@ def grade_there(folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
         ["bash", str(script)],
         env=os.environ
-        | {"AUTOGRADER": str(folder), "PYTHONPATH": str(folder / "source" / "course")},
+        | {"AUTOGRADER": str(folder), "PYTHONPATH": str(folder / "source" / "course")}
+        | {"SHARED_FOLDERS": str(folder.parent / "shared")},
         capture_output=True,
         text=True,
         check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tokenize
 import tomllib
 
 import pytest
@@ -37,6 +38,24 @@ def disguised(source: bytes) -> bytes:
 
 
 # Tokens
+
+
+@pytest.mark.parametrize("before", [b"x = 1", b"", b"("], ids=["in a line", "at its start", "open"])
+def test_tokenizer_is_given_no_more_than_a_hundred_blanks_in_a_row(before, monkeypatch):
+    """It takes a time that grows as their square, where a sign follows that it does not know."""
+    longest, tokenizer = [], tokenize.generate_tokens
+
+    def watched(readline):
+        def line():
+            text = readline()
+            longest.append(max(map(len, re.findall(r"\s+", text)), default=0))
+            return text
+
+        return tokenizer(line)
+
+    monkeypatch.setattr(tokenize, "generate_tokens", watched)
+    list(tokens(before + b" \t" * 1000 + b"?"))
+    assert max(longest) == 100
 
 
 def test_names_comments_docstrings_and_layout_do_not_count():
@@ -97,6 +116,24 @@ def test_shares_are_of_the_shorter_source_and_the_largest_come_first():
     assert (pairs[0].one, pairs[0].other) in {("0", "1"), ("1", "2")}
     assert [p.share for p in pairs] == sorted((p.share for p in pairs), reverse=True)
     assert pairs[0].share > 0.95
+
+
+@pytest.mark.parametrize(
+    ("padding", "too_long"),
+    [
+        *(
+            (b"# x\n" * 60_000, True),
+            (b"x = 1\n" * 10_000, True),
+            (b"'" + b"x" * 200_000 + b"'", True),
+        ),
+        *((b"x = 1\n" * 1000, False), (b" " * 10**6 + b"\n", False)),
+    ],
+    ids=["comments", "code", "a text", "a little code", "blanks"],
+)
+def test_source_is_too_long_where_padding_hides_its_end(padding, too_long):
+    assert similarity.is_too_long(padding + REFERENCE) == too_long
+    if not too_long:
+        assert runs(padding + REFERENCE) >= runs(REFERENCE)
 
 
 # The library

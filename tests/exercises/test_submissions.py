@@ -10,6 +10,7 @@ import pytest
 from exercises.common import UsageError
 from exercises.grading import submissions
 from exercises.grading.archives import Refused
+from exercises.grading.names import mark
 from exercises.grading.submissions import find_entries, read_submission
 
 STUB, MINE, OTHER = b"# the stub\n", b"# mine\n", b"# other\n"
@@ -54,6 +55,20 @@ def test_students_of_one_name_are_kept_apart(tmp_path):
     entries = find_entries(tmp_path)
     assert {entry.student for entry in entries} == {"ada.py", "ada.zip", "Bob", "bob"}
     assert len({entry.folder.casefold() for entry in entries}) == 4
+
+
+def test_name_that_is_the_folder_of_another_student_is_kept_apart_too(tmp_path):
+    for name in ("Ada.py", "ada.py", f"ada-{mark('ada.py')}.py"):
+        (tmp_path / name).touch()
+    assert len({entry.folder.casefold() for entry in find_entries(tmp_path)}) == 3
+
+
+@POSIX
+def test_name_that_prints_as_another_student_does_is_kept_apart_too(tmp_path):
+    first, second = "a\U000e0001", "a\U000e0002"  # which cannot be printed
+    for name in (first, second, f"a\N{REPLACEMENT CHARACTER} ({mark(second)})"):
+        (tmp_path / name).mkdir()
+    assert len({entry.student for entry in find_entries(tmp_path)}) == 3
 
 
 @POSIX
@@ -153,6 +168,17 @@ def test_links_are_never_followed(hand_in, tmp_path, target):
     (tmp_path / "bob.py").symlink_to(target)
     with pytest.raises(Refused, match="a link"):
         read(tmp_path / "bob.py")
+
+
+@POSIX
+@pytest.mark.parametrize("target", ["x" * 300, "bob.py"], ids=["too long a name", "itself"])
+def test_link_to_what_cannot_be_looked_at_is_a_students_submission(tmp_path, target):
+    (tmp_path / "ada.py").write_bytes(MINE)
+    (tmp_path / "bob.py").symlink_to(target)
+    ada, bob = find_entries(tmp_path)
+    assert (ada.student, bob.student) == ("ada", "bob")
+    with pytest.raises(Refused, match="is a link"):
+        read(bob.path)
 
 
 @POSIX
