@@ -468,8 +468,9 @@ def test_log_loss_is_exact_for_any_field(student, inputs):
         raise answer.wrong(
             "gives NaN or infinity",
             expected=f"a number\n{right:.6g}",
-            misconception="A p of 0 or 1 has no finite log p and log(1 − p). Fields of 40 are "
-            "enough for that.",
+            misconception="Either a p has come out as 0 or 1, and has no finite log p and "
+            "log(1 − p): fields of 40 are enough for that. Or the exponential of a field of 10,000 "
+            "was taken, which is no float.",
         )
     known = {
         "This is the sum over all entries. The mean is asked for.": z.size * right,
@@ -978,9 +979,10 @@ def taught(batches: list[np.ndarray], rbm: Arrays, rate: float) -> Arrays:
 )
 def test_train_rbm_takes_a_step_for_each_minibatch(student, inputs):
     """An epoch has as many steps as minibatches, all of the size asked for but the last."""
-    v = states(3)[inputs.permutation(8)[:7]].astype(float)
+    # Ten rows by four: equal parts, as many as there should be, are 4, 3 and 3 rows.
+    v = states(3)[np.concatenate([inputs.permutation(8), [3, 6]])].astype(float)
     rbm = numbers(inputs, 3, 2), numbers(inputs, 3), numbers(inputs, 2)
-    n_epochs, size, rate = 2, 3, 0.5
+    n_epochs, size, rate = 2, 4, 0.5
     batches = [v[start : start + size] for start in range(0, len(v), size)]
     given = {"n_epochs": n_epochs, "batch_size": size, "rate": rate}
     expect(
@@ -992,6 +994,10 @@ def test_train_rbm_takes_a_step_for_each_minibatch(student, inputs):
             ),
             "The minibatches have other sizes than asked for: the rows are cut into nearly equal "
             "parts, too few of them.": taught(n_epochs * np.array_split(v, 2), rbm, rate),
+            "There are as many minibatches as there should be, but the rows are cut into nearly "
+            "equal parts. All have batch_size rows but for the last, which has what is left.": (
+                taught(n_epochs * np.array_split(v, len(batches)), rbm, rate)
+            ),
             "The last minibatch, which is shorter, is left out: its rows are never used.": (
                 taught(n_epochs * batches[:-1], rbm, rate)
             ),
@@ -1007,8 +1013,8 @@ def test_train_rbm_takes_a_step_for_each_minibatch(student, inputs):
             "There are as many steps as there should be, each on all rows.": (
                 taught(n_epochs * len(batches) * [v], rbm, rate)
             ),
-            "Every third row goes into the same minibatch. The rows are to be used in their "
-            "order.": taught(n_epochs * [v[k::3] for k in range(3)], rbm, rate),
+            "Every fourth row goes into the same minibatch. The rows are to be used in their "
+            "order.": taught(n_epochs * [v[k::4] for k in range(4)], rbm, rate),
         },
     )
 

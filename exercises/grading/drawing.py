@@ -62,7 +62,7 @@ def judge_randomness(
 
     What is wrong may pass: a test that asks nothing else comes `after` one that judges the draws.
     """
-    first, again, other = (call(Seed(number)) for number in (1, 1, 2))
+    first, again, *others = (call(Seed(number)) for number in (1, 1, 2, 3, 4, 5))
     draws = first.array(shape, part, n_parts)
     if not np.array_equal(again.array(shape, part, n_parts), draws):
         raise again.wrong(
@@ -71,8 +71,8 @@ def judge_randomness(
             misconception="Draw from `rng` only: numpy.random.random, the module `random` and "
             "generators of your own are other sources.",
         )
-    if np.array_equal(other.array(shape, part, n_parts), draws):
-        raise other.wrong(
+    if all(np.array_equal(other.array(shape, part, n_parts), draws) for other in others):
+        raise others[0].wrong(
             "gives the same draws for another generator",
             expected="other draws than from the call before",
             misconception="What comes back does not depend on `rng`: is it drawn at all, or from a "

@@ -19,6 +19,8 @@ import numpy as np
 from exercises.grading.student import Answer, StudentError, as_numbers
 from exercises.grading.wording import show
 
+#: said in addition where all rows come out alike, which has two causes
+SHARED = " (Or do all rows share one random number? Each wants its own.)"
 #: how probable it is, at most, that one judgement of draws calls a right sampler wrong
 ERROR_RATE = 1e-8
 
@@ -157,7 +159,12 @@ def expect_draws(
     kind = f"an array of shape (n, {n_units}) of draws, each 0 or 1"
     for sentence, alternative in (values or {}).items():
         if equal(answer.value, alternative, 1e-6, 1e-5):
-            raise answer.wrong("draws nothing", expected=kind, misconception=sentence)
+            alike = (
+                np.shape(alternative)[:1] == (n_draws,) and not np.ptp(alternative, axis=0).any()
+            )
+            raise answer.wrong(
+                "draws nothing", expected=kind, misconception=sentence + SHARED * alike
+            )
     if value is None or value.shape != (n_draws, n_units):
         expected = f"an array of shape {(n_draws, n_units)}"
         raise answer.wrong("gives something of the wrong shape", expected=expected)
@@ -169,11 +176,13 @@ def expect_draws(
             raise _changed(answer, right)
         return
     known = (misconceptions or {}).items()
+    named = next((text for text, other in known if fits(counts, other)), "")
+    alike = counts.max() == n_draws
     raise answer.wrong(
         "draws from another distribution",
         expected=f"an array of shape {value.shape}, whose rows come with other frequencies",
         details=_shares(counts, right),
-        misconception=next((text for text, other in known if fits(counts, other)), ""),
+        misconception=(named or "All rows come out alike.") + SHARED if alike else named,
     )
 
 

@@ -459,7 +459,6 @@ def settle(
 
 @pytest.mark.exercise(
     "recall",
-    points=2,
     hints=(
         "One sweep is a loop over the units; around it stands a loop that ends when a sweep has "
         "changed nothing.",
@@ -497,6 +496,29 @@ def test_recall_rolls_downhill_until_nothing_changes(student, inputs):
             "This is where it began: nothing has moved.": s,
             "These are bits. The units are spins, −1 and +1.": (right + 1) / 2,
             "These are the fields. A unit takes the sign of its field.": right @ J,
+        },
+    )
+
+
+@pytest.mark.exercise("recall", see=MEMORY, seconds=5)
+def test_recall_takes_as_many_sweeps_as_are_needed(student, inputs):
+    """Rows fall like dominoes from their end, one unit a sweep; the first is at rest already."""
+    J = np.diag(np.round(np.cumsum(inputs.uniform(0.5, 1.5, 8)), 1), 1)
+    J = J + J.T
+    s = -np.ones((3, 9))
+    s[1:, -1] = 1.0  # each unit follows the next one, so this takes eight sweeps
+    s[2] *= -1
+    # the same with other signs: what agreed with +1 agrees with the sign
+    signs = inputs.choice([-1.0, 1.0], 9)
+    J, s = J * np.outer(signs, signs), s * signs
+    right = settle(s, J)
+    expect(
+        student.call("recall", s=s, J=J),
+        right=right,
+        misconceptions={
+            f"This is where {n} sweep{'s' * (n > 1)} lead{'s' * (n == 1)}. Go on until a whole "
+            "sweep changes no row.": settle(s, J, sweeps=n)
+            for n in range(1, 8)
         },
     )
 

@@ -304,7 +304,7 @@ def test_log_partition_survives_where_z_is_too_large_for_a_float(student, inputs
 
 @pytest.mark.exercise(
     "log_likelihood_gradient",
-    points=4,
+    points=3,
     hints=(
         "Two means of the same thing, v'h: once over your data, once over all visible states, each "
         "weighted with its probability. In both, h is its mean given v.",
@@ -360,6 +360,14 @@ def test_gradient_is_the_mean_under_the_data_less_that_under_the_model(student, 
             ),
         },
     )
+
+
+@pytest.mark.exercise("log_likelihood_gradient", see=GRADIENT)
+def test_gradient_of_a_machine_with_unequal_layers(student, inputs):
+    """The states that the model's part goes through are those of the visible layer."""
+    rbm = machine(inputs, 3, 2)
+    answer = student.call("log_likelihood_gradient", v=V, **parameters(rbm))
+    expect(answer, right=gradient(rbm, V))
 
 
 # ---- sampling
@@ -436,7 +444,7 @@ def of_states(p: np.ndarray) -> np.ndarray:
 @pytest.mark.exercise("gibbs_step", see=SAMPLING, after="test_gibbs_step_draws_both_layers")
 def test_gibbs_step_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same draws: all randomness comes from `rng`."""
-    rbm = machine(inputs)
+    rbm = machine(inputs, 3, 5)  # of unequal layers: each draw needs its own shape
     v = np.repeat(V, 50, axis=0)
     given = {"v": v, **parameters(rbm)}
     first = student.call("gibbs_step", **given, rng=Seed(1))

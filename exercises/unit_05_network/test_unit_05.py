@@ -235,7 +235,9 @@ def test_cross_entropy_survives_large_fields(student, inputs):
     """A wrong class with a field of 10,000 costs 10,000 nats, not infinity and not NaN."""
     wrong = inputs.permutation([large(inputs), 0.0, -large(inputs)])
     sure = inputs.permutation([large(inputs), 0.0, 0.0])
-    z, y = np.array([wrong, sure]), np.array([np.flatnonzero(wrong == 0)[0], sure.argmax()])
+    low = np.full(3, -large(inputs))  # far below the largest field of all rows
+    z = np.array([wrong, sure, low])
+    y = np.array([np.flatnonzero(wrong == 0)[0], sure.argmax(), inputs.integers(3)])
     right = loss(z, y)
     answer = student.call("cross_entropy", z=z, y=y)
     refuse_nan(
@@ -323,8 +325,8 @@ def test_slopes_by_trial_move_one_entry_both_ways(student, inputs):
             "others.": np.full_like(W, all_at_once),
             "All entries move at once, and one number comes back. Each entry has a slope of its "
             "own.": all_at_once,
-            "This is the derived slope, x'(p − y)/n. It is right, and not asked for: the trial is "
-            "to judge it, and must not use it.": derived,
+            "This is the derived slope, x'(p − y)/n, or a trial with a tiny ε of your own. Asked "
+            "for is the trial with the epsilon that is given.": derived,
             "That is what comes out without the biases b.": np.array(
                 [
                     central_difference(lambda: total(moving, b=0 * b), moving, i, epsilon)
@@ -358,7 +360,7 @@ def shares(cumulative: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
 )
 def test_he_start_draws_normal_weights_of_the_right_scale(student, inputs):
     """Weights are independent draws from N(0, 2/n_in)."""
-    n_in, n_out = 12, 900
+    n_in, n_out = 60, 300
     answer = student.call("he_start", n_in=n_in, n_out=n_out, rng=Seed(int(inputs.integers(2**31))))
     he = np.sqrt(2 / n_in)
     value = as_numbers(answer.value)
@@ -400,6 +402,8 @@ def test_he_start_draws_normal_weights_of_the_right_scale(student, inputs):
         "These are draws from 0.01·N(0, 1), whatever the width. The deviation must follow the "
         "number of units below: √(2/n_in).": normal(0.01),
         "The fraction is upside down: √(2/n_in), not √(n_in/2).": normal(np.sqrt(n_in / 2)),
+        "This is Glorot's start, N(0, 2/(n_in + n_out)), which is made for tanh units. For "
+        "rectifiers: N(0, 2/n_in).": normal(np.sqrt(2 / (n_in + n_out))),
         "This is Glorot's start, uniform between ±√(6/(n_in + n_out)), which is made for tanh "
         "units. For rectifiers: N(0, 2/n_in).": uniform(-glorot, glorot),
         "The variance is right, and the draws are uniform. Normal ones are asked for.": uniform(
@@ -628,7 +632,6 @@ def test_gradients_survive_large_fields(student, inputs):
 
 @pytest.mark.exercise(
     "adam_step",
-    points=2,
     hints=(
         "Five lines, one for each equation. Give the new arrays names of their own.",
         "What comes back are m and s as averages; m̂ and ŝ are only for the step.",
@@ -741,6 +744,26 @@ def test_adam_step_follows_two_averages(student, inputs):
             ),
             "This is the change alone. The new θ is asked for.": (moved - theta, new_m, new_s),
         },
+    )
+
+
+@pytest.mark.exercise("adam_step", see=OPTIMISERS)
+def test_adam_step_stands_still_where_there_is_no_slope(student):
+    """Tiny keeps 0 / 0 away, and belongs beside the root of ŝ."""
+    theta, g = np.array([1.0, 1.0]), np.array([0.0, 1e-4])
+    answer = student.call("adam_step", theta=theta, g=g, m=0 * g, s=0 * g, t=1, rate=0.1)
+    refuse_nan(answer, "0 / 0 came out where the slope is 0. tiny is missing: m̂ / (√ŝ + tiny).")
+    expect(
+        answer,
+        right=(np.array([1.0, 0.9]), 0.1 * g, 0.001 * g**2),
+        misconceptions={
+            "tiny stands under the root. It is added to the root: √ŝ + tiny.": (
+                theta - 0.1 * g / np.sqrt(g**2 + 1e-8),
+                0.1 * g,
+                0.001 * g**2,
+            ),
+        },
+        atol=1e-3,  # tiny may also stand beside the root of s, before its correction
     )
 
 

@@ -416,7 +416,10 @@ def test_dropout_mask_drops_each_unit_for_itself_and_keeps_the_mean(student, inp
             "What is kept must be multiplied by 1/(1 − p): without it the layer above gets less "
             "than it is used to. That is what inverted dropout is.": [0, 1],
             "What is kept is multiplied by 1/p. It is there with the probability 1 − p: 1/(1 − p) "
-            "makes up for that.": [0, 1 / p],
+            "makes up for that."
+            if abs(on.mean() - p) > abs(on.mean() - (1 - p))
+            else "Units stay with the probability p, and are multiplied by 1/p. p is the "
+            "probability to be dropped: what stays is multiplied by 1/(1 − p).": [0, 1 / p],
             "What is kept is multiplied by 1 − p. That belongs to the old dropout, after training. "
             "Inverted, it is divided by 1 − p.": [0, 1 - p],
             "What is kept is multiplied by p. It is divided by 1 − p.": [0, p],
@@ -773,11 +776,14 @@ def judge_stop(student: Student, inputs: np.random.Generator, patience: int, bef
     # patience − 1 epochs without a new lowest error, then one; patience without, then a lower one.
     # Errors go up and down in between, so that they never rise `patience` times in a row.
     pause = [falling[-1] + (0.05 if n % 2 else 0.02) for n in range(patience - 1)]
-    low = falling[-1] - steps[before]
+    # And that twice: the count begins anew at each new lowest error.
+    first_low = round(falling[-1] - steps[before], 3)
+    again = [first_low + (0.05 if n % 2 else 0.02) for n in range(patience - 1)]
+    low = first_low - steps[before + 1]
     wait = [low + (0.03 if n % 2 else 0.06) for n in range(patience)]
     after = [low - 0.08, low - 0.02, low + 0.04]
-    errors = np.round([*falling, *pause, low, *wait, *after], 3)
-    best = len(falling) + len(pause)
+    errors = np.round([*falling, *pause, first_low, *again, low, *wait, *after], 3)
+    best = len(falling) + len(pause) + 1 + len(again)
     stop = best + patience
     right = kept_epoch(errors, patience)
     expect(
@@ -791,6 +797,8 @@ def judge_stop(student: Student, inputs: np.random.Generator, patience: int, bef
             ),
             "The patience ends one epoch too early: it takes `patience` epochs without a new "
             "lowest error.": before - 1,
+            "The count of epochs without a new lowest error is not begun anew at a new lowest: "
+            "they count only in a row.": len(falling) + len(pause),
             "Epochs are counted from 0.": best + 1,
             "This is the lowest error. The number of its epoch is asked for.": errors[best],
             "This is the last epoch. Training stops before.": len(errors) - 1,
