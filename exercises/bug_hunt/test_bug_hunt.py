@@ -145,12 +145,17 @@ def test_split_keeps_each_label_with_its_image(student, inputs):
     not_drawn = abs(n_first - N_TRAIN / 2) > FAR
     in_order = [abs(n - len(o) / 2) > FAR for n, o in zip(n_ascents, orders, strict=True)]
     if not_drawn or any(in_order):
+        who = {
+            (True, False): "the training part is",
+            (False, True): "the test part is",
+            (True, True): "both parts are",
+        }
         sentence = (
             "Which images are trained on is not drawn: data often come sorted, by class for "
             "example, and then the parts have different classes."
             if not_drawn
-            else "Which images are trained on is drawn; the parts are still in the order in which "
-            "the images came. Each is to be in random order."
+            else f"Which images are trained on is drawn; {who[tuple(in_order)]} still in the order "
+            "in which the images came. Each part is to be in random order."
         )
         raise answer.wrong(
             "does not shuffle",
@@ -881,7 +886,8 @@ def test_gibbs_chain_draws_both_layers(student, inputs):
         "The h that comes back is drawn; but v is still drawn from the probabilities of h.",
         "The h that comes back is drawn once more, from the v at the end. It is to be the one that "
         "v was drawn from.",
-        "h is rounded: 1 where its probability is above ½. It is to be drawn.",
+        "h is rounded: 1 where its probability is above ½. It is to be drawn. (Or do all chains "
+        "share random numbers? Each wants its own.)",
         "All hidden units of a chain share one random number. Each is to have its own.",
         "This is one step less than asked for.",
         "This is one step more than asked for.",
@@ -1143,8 +1149,8 @@ def test_reconstruct_hands_on_means_in_every_layer(student, inputs):
             ),
             "The images are means now. The layer above them still hands on states, zeros and ones, "
             "and not its means.": down(H1, first),
-            "The lower layers hand on means. The top one still hands on states, zeros and ones, "
-            "and not its means.": down(down(H2, second), first),
+            "On the way down means are handed on. The top layer still hands on states, zeros and "
+            "ones; look at the way up, too.": down(down(H2, second), first),
         }
         for sentence, possible in rows_from.items():
             far = np.abs(value[:, None] - possible[None]).max(axis=2).min(axis=1)

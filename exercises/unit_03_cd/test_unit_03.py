@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pytest
@@ -31,17 +31,18 @@ ADVICE = "The usual advice, put to the test"
 Phase = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def machine(inputs: np.random.Generator) -> RBM:
-    """A machine with three units in each layer, so that transposed weights raise no error."""
-    return RBM(numbers(inputs, 3, 3), numbers(inputs, 3), numbers(inputs, 3))
+def machine(inputs: np.random.Generator, n_hidden: int = 3) -> RBM:
+    """A machine with as many units in each layer, so that transposed weights raise no error."""
+    return RBM(numbers(inputs, 3, n_hidden), numbers(inputs, 3), numbers(inputs, n_hidden))
 
 
-def balanced(inputs: np.random.Generator, size: float = 3.0) -> RBM:
+def balanced(inputs: np.random.Generator, size: float = 3.0, n_hidden: int = 3) -> RBM:
     """A machine with large weights and biases that make up for them: every unit is undecided.
 
     Its neighbours decide it, so that it matters whether they are drawn.
     """
-    W, b, c = numbers(inputs, 3, 3, size=size), numbers(inputs, 3), numbers(inputs, 3)
+    W = numbers(inputs, 3, n_hidden, size=size)
+    b, c = numbers(inputs, 3), numbers(inputs, n_hidden)
     return RBM(W, np.round(b - W.sum(axis=1) / 2, 2), np.round(c - W.sum(axis=0) / 2, 2))
 
 
@@ -225,6 +226,16 @@ def test_pseudo_log_likelihood_adds_up_each_unit_given_the_rest(student, inputs)
             "That is what comes out without the hidden biases c.": pseudo_log_likelihood(no_c, V),
         },
     )
+    narrow = machine(inputs, n_hidden=2)
+    expect(
+        student.call("pseudo_log_likelihood", v=V, **parameters(narrow)),
+        right=pseudo_log_likelihood(narrow, V),
+        misconceptions={
+            "There are as many terms here as hidden units. It is one for each visible unit.": (
+                -softplus(-rises(narrow)[:, :2]).sum(axis=1)
+            ),
+        },
+    )
 
 
 # ---- contrastive divergence
@@ -389,8 +400,15 @@ def test_cd_update_averages_hidden_means_and_not_draws(student, inputs):
 @pytest.mark.exercise("cd_update", see=BY_HAND, after="test_cd_update_is_right_on_average")
 def test_cd_update_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same update: all randomness comes from `rng`."""
-    given = {"v": np.repeat(V, 20, axis=0), "k": 2, **parameters(balanced(inputs))}
-    judge_randomness(lambda rng: student.call("cd_update", **given, rng=rng), (3, 3), 0, 3)
+    v = np.repeat(V, 20, axis=0)
+    for n_hidden in (5, 2):  # more and fewer than visible units: each draw needs its own shape
+        given = {"v": v, "k": 2, **parameters(balanced(inputs, n_hidden=n_hidden))}
+        judge_randomness(
+            lambda rng, given=given: student.call("cd_update", **given, rng=rng),
+            shape=(3, n_hidden),
+            part=0,
+            n_parts=3,
+        )
 
 
 @pytest.mark.exercise(
@@ -503,8 +521,15 @@ def test_pcd_update_takes_one_gibbs_step_from_where_the_chains_were(student, inp
 )
 def test_pcd_update_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same chains: all randomness comes from `rng`."""
-    given = {"v": V, "chains": np.repeat(V, 50, axis=0), **parameters(balanced(inputs))}
-    judge_randomness(lambda rng: student.call("pcd_update", **given, rng=rng), (200, 3), 3, 4)
+    chains = np.repeat(V, 50, axis=0)
+    for n_hidden in (5, 2):  # more and fewer than visible units: each draw needs its own shape
+        given = {"v": V, "chains": chains, **parameters(balanced(inputs, n_hidden=n_hidden))}
+        judge_randomness(
+            lambda rng, given=given: student.call("pcd_update", **given, rng=rng),
+            shape=chains.shape,
+            part=3,
+            n_parts=4,
+        )
 
 
 # ---- a step of learning
@@ -592,6 +617,7 @@ class Walk:
     """
 
     def __init__(self, gains: np.ndarray, tables: np.ndarray, start: np.ndarray | None = None):
+        self.gains = gains
         p = [np.full(8, 1 / 8) if start is None else start]
         for table in tables[:-1]:
             p.append(p[-1] @ table)
@@ -681,9 +707,26 @@ def walks(rbm: RBM, betas: np.ndarray) -> tuple[Walk, dict[str, Walk]]:
     return Walk(gains, tables[1:]), known
 
 
+def walk(rbm: RBM, betas: np.ndarray, move: Callable[[RBM], np.ndarray] = moves) -> Walk:
+    """The walk in which the chains make this move in the machine at each β."""
+    F = np.array([at(rbm, beta).free_energy(STATES) for beta in betas])
+    return Walk(F[:-1] - F[1:], np.array([move(at(rbm, beta)) for beta in betas[1:]]))
+
+
+def moves_by_means(rbm: RBM) -> np.ndarray:
+    """Probabilities of a step in which h is handed down by its means."""
+    return of_states(rbm.visible_mean(rbm.hidden_mean(STATES)))
+
+
+def all_among(log_w: np.ndarray, gains: np.ndarray) -> bool:
+    """Whether each log w is a sum of one gain of each step."""
+    sums = sum(np.ix_(*gains)).ravel()
+    with np.errstate(all="ignore"):  # a wrong answer may be of any size
+        return bool((np.abs(log_w[:, None] - sums).min(axis=1) < 1e-4).all())
+
+
 @pytest.mark.exercise(
     "ais_log_weights",
-    points=3,
     hints=(
         "A loop over pairs of neighbours in betas. v has one row a chain, log_w one number a "
         "chain; both live through the loop.",
@@ -744,10 +787,88 @@ def test_ais_weights_have_the_mean_z_by_z_of_the_start(student, inputs):
     )
 
 
+@pytest.mark.exercise("ais_log_weights", see=DIGITS)
+def test_ais_draws_the_hidden_units_of_each_move(student, inputs):
+    """The mean of log w shows where the chains went: both layers are drawn in a Gibbs step."""
+    betas = np.array([0.0, 0.3, 0.6, 1.0])
+
+    def near(walk: Walk) -> float:
+        return float(walk.margins(N_DRAWS)[0])
+
+    def told_apart(rbm: RBM) -> bool:
+        wrong = walk(rbm, betas, moves_by_means)
+        return all(
+            abs(other.mean - wrong.mean) > 1.1 * (near(other) + near(wrong))
+            for other in (walk(rbm, betas), *walks(rbm, betas)[1].values())
+        )
+
+    rbm = first_good(lambda: balanced(inputs), told_apart)
+    answer = student.call(
+        "ais_log_weights",
+        **parameters(rbm),
+        betas=betas,
+        n_chains=N_DRAWS,
+        rng=Seed(int(inputs.integers(2**31))),
+    )
+    log_w = answer.array((N_DRAWS,))
+    with np.errstate(all="ignore"):  # a wrong answer may be of any size
+        found, spread = log_w.mean(), log_w.std()
+
+    def fits(walk: Walk) -> bool:
+        return bool(abs(found - walk.mean) <= near(walk))
+
+    right, known = walks(rbm, betas)
+    if not fits(right):
+        wrong = walk(rbm, betas, moves_by_means)
+        by_means = fits(wrong) and np.isclose(spread, np.sqrt(wrong.variance), rtol=0.1)
+        by_means = by_means and all_among(log_w[:100], wrong.gains)
+        raise answer.wrong(
+            "gives weights with another mean",
+            expected=f"mean of log w: {right.mean:.3f}, up to {near(right):.3f}",
+            details=f"mean of log w: {found:.3f}",
+            misconception="h is not drawn: the chains hand down its means. A Gibbs step draws both "
+            "layers."
+            if by_means and not any(map(fits, known.values()))
+            else "",
+        )
+    if answer.changed:
+        expect(answer, right=answer.value)
+
+
+@pytest.mark.exercise(
+    "ais_log_weights", see=DIGITS, after="test_ais_weights_have_the_mean_z_by_z_of_the_start"
+)
+def test_ais_goes_through_the_betas_that_are_given(student, inputs):
+    """With betas 0, 1, 1 the first step says all: each log w is an F₀(v) − F₁(v)."""
+    rbm, betas, n_chains = balanced(inputs, 1.3), np.array([0.0, 1.0, 1.0]), 200
+    F = np.array([at(rbm, beta).free_energy(STATES) for beta in (0.0, 0.5, 1.0)])
+    answer = student.call(
+        "ais_log_weights",
+        **parameters(rbm),
+        betas=betas,
+        n_chains=n_chains,
+        rng=Seed(int(inputs.integers(2**31))),
+    )
+    log_w, gains = answer.array((n_chains,)), F[0] - F[2]
+    if not all_among(log_w, gains[None, :]):
+        raise answer.wrong(
+            "gives weights that these betas do not lead to",
+            expected=f"{n_chains} numbers, each one of {np.round(gains, 3)}",
+            misconception="This is what betas 0, ½, 1 lead to. Take the betas that are given, "
+            "which need not be equally far apart."
+            if all_among(log_w, F[:-1] - F[1:])
+            else "",
+        )
+
+
 @pytest.mark.exercise(
     "ais_log_weights", see=DIGITS, after="test_ais_weights_have_the_mean_z_by_z_of_the_start"
 )
 def test_ais_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same weights: all randomness comes from `rng`."""
-    given = {**parameters(balanced(inputs)), "betas": np.array([0.0, 0.5, 1.0]), "n_chains": 40}
-    judge_randomness(lambda rng: student.call("ais_log_weights", **given, rng=rng), (40,))
+    betas = np.array([0.0, 0.5, 1.0])
+    for n_hidden in (5, 2):  # more and fewer than visible units: each draw needs its own shape
+        given = {**parameters(balanced(inputs, n_hidden=n_hidden)), "betas": betas, "n_chains": 40}
+        judge_randomness(
+            lambda rng, given=given: student.call("ais_log_weights", **given, rng=rng), (40,)
+        )

@@ -34,7 +34,7 @@ FROM_THE_TOP = "Samples from the top"
 
 @dataclass(frozen=True)
 class Stack:
-    """Two RBMs with three units in each layer, so that transposed weights raise no error."""
+    """Two RBMs, most often with three units in each layer: transposed weights raise no error."""
 
     W1: np.ndarray
     b1: np.ndarray
@@ -78,9 +78,16 @@ def log_states_given(x: np.ndarray, states: np.ndarray) -> np.ndarray:
     return x @ states.T - softplus(x).sum(axis=1)[:, None]
 
 
-def stack(inputs: np.random.Generator, *, size: float = 1.0) -> Stack:
-    """A small network."""
-    shapes = ((3, 3), (3,), (3,)) * 2
+#: Units of v, h¹ and h². What is made for another layer is too small in one of the two.
+UNEQUAL = ((3, 4, 2), (3, 2, 4))
+
+
+def stack(
+    inputs: np.random.Generator, layers: tuple[int, int, int] = (3, 3, 3), *, size: float = 1.0
+) -> Stack:
+    """A small network with these numbers of units, from v upward."""
+    v, h1, h2 = layers
+    shapes = (v, h1), (v,), (h1,), (h1, h2), (h1,), (h2,)
     return Stack(*(numbers(inputs, *shape, size=size) for shape in shapes))
 
 
@@ -201,10 +208,13 @@ def test_layer_two_data_are_draws_of_h(student, inputs):
 @pytest.mark.exercise("layer_two_data", see=TRAINING, after="test_layer_two_data_are_draws_of_h")
 def test_layer_two_data_come_from_the_generator_that_is_given(student, inputs):
     """The same generator gives the same draws: all randomness comes from `rng`."""
-    net, v = stack(inputs), np.repeat(V, 50, axis=0)
-    judge_randomness(
-        lambda rng: student.call("layer_two_data", v=v, W1=net.W1, c1=net.c1, rng=rng), v.shape
-    )
+    v = np.repeat(V, 50, axis=0)
+    for layers in UNEQUAL:
+        given = stack(inputs, layers).given("W1", "c1")
+        judge_randomness(
+            lambda rng, given=given: student.call("layer_two_data", v=v, **given, rng=rng),
+            shape=(len(v), layers[1]),
+        )
 
 
 # ---- the start that changes nothing
@@ -254,7 +264,6 @@ def test_upside_down_swaps_the_biases(student, inputs):
 
 @pytest.mark.exercise(
     "log_likelihood",
-    points=2,
     hints=(
         "Two factors for each state h¹: log p(v | h¹), a table of examples by states, and "
         "log p(h¹), one number for each state. Add them, then sum their exponentials.",
@@ -320,6 +329,15 @@ def test_log_likelihood_sums_over_the_hidden_states(student, inputs):
 
 
 @pytest.mark.exercise("log_likelihood", see=ANOTHER_LAYER)
+def test_log_likelihood_of_a_network_with_unequal_layers(student, inputs):
+    """The states that the sum goes through are those of h¹, whatever is below and above."""
+    for layers in UNEQUAL:
+        net = stack(inputs, layers)
+        answer = student.call("log_likelihood", v=V, **net.given("W1", "b1", "W2", "b2", "c2"))
+        expect(answer, right=exact_log_likelihood(net.dbn, V))
+
+
+@pytest.mark.exercise("log_likelihood", see=ANOTHER_LAYER)
 def test_log_likelihood_survives_where_z_is_too_large_for_a_float(student, inputs):
     """log p(v) is finite where Z of the second RBM is not."""
     net = stack(inputs)
@@ -341,7 +359,6 @@ def test_log_likelihood_survives_where_z_is_too_large_for_a_float(student, input
 
 @pytest.mark.exercise(
     "elbo",
-    points=2,
     hints=(
         "Three tables of examples by states h¹: log p(v | h¹), log p(h¹) (the same in each row) "
         "and log q(h¹ | v). The bound is a mean of the first two less the third, under q.",
@@ -415,6 +432,14 @@ def test_elbo_is_the_mean_of_the_log_weights_under_q(student, inputs):
             ),
         },
     )
+
+
+@pytest.mark.exercise("elbo", see=BOUND)
+def test_elbo_of_a_network_with_unequal_layers(student, inputs):
+    """The mean is one over the states of h¹, whatever is below and above."""
+    for layers in UNEQUAL:
+        net = stack(inputs, layers)
+        expect(student.call("elbo", v=V, **net.given()), right=exact_bound(net.dbn, V))
 
 
 @pytest.mark.exercise("elbo", see=BOUND)
@@ -502,7 +527,7 @@ def test_gap_is_zero_for_the_second_rbm_that_changes_nothing(student, inputs):
 
     With other hidden biases in the first one it is not.
     """
-    net = stack(inputs)
+    net = stack(inputs, (3, 2, 3))
     net = replace(net, W2=net.W1.T.copy(), b2=net.c1, c2=net.b1)
     expect(student.call("gap", v=V, **net.given()), right=np.zeros(len(V)))
     moved = replace(net, c1=-net.c1)
@@ -679,14 +704,15 @@ def known_values(
 )
 def test_elbo_estimate_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same estimate: all randomness comes from `rng`."""
-    net = stack(inputs)
-    given = {**net.given(), "log_z": float(log_partition(net.dbn.top))}
-    judge_randomness(
-        lambda rng: student.call("elbo_estimate", v=V, n_samples=20, **given, rng=rng),
-        shape=(len(V),),
-        part=0,
-        n_parts=2,
-    )
+    for layers in UNEQUAL:
+        net = stack(inputs, layers)
+        given = {**net.given(), "log_z": float(log_partition(net.dbn.top)), "n_samples": 20}
+        judge_randomness(
+            lambda rng, given=given: student.call("elbo_estimate", v=V, **given, rng=rng),
+            shape=(len(V),),
+            part=0,
+            n_parts=2,
+        )
 
 
 # ---- down
@@ -804,8 +830,10 @@ def test_sample_runs_the_top_and_goes_down_once(student, inputs, n_steps):
 )
 def test_sample_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same draws: all randomness comes from `rng`."""
-    net, h1 = stack(inputs), np.repeat(V, 50, axis=0)
-    given = net.given("W1", "b1", "W2", "b2", "c2")
-    judge_randomness(
-        lambda rng: student.call("sample", h1=h1, n_steps=3, **given, rng=rng), h1.shape
-    )
+    for layers in UNEQUAL:
+        given = stack(inputs, layers).given("W1", "b1", "W2", "b2", "c2")
+        given["h1"] = inputs.choice([0.0, 1.0], (200, layers[1]))
+        judge_randomness(
+            lambda rng, given=given: student.call("sample", n_steps=3, **given, rng=rng),
+            shape=(200, layers[0]),
+        )

@@ -38,6 +38,21 @@ Arrays = tuple[np.ndarray, ...]
 # ---- the start
 
 
+def stack(inputs: np.random.Generator, *sizes: int) -> dict[str, np.ndarray]:
+    """Two RBMs with so many units in the data and in their hidden layers."""
+    n_v, n_1, n_2 = sizes
+    shapes = {"W1": (n_v, n_1), "b1": (n_v,), "c1": (n_1,)}
+    shapes |= {"W2": (n_1, n_2), "b2": (n_1,), "c2": (n_2,)}
+    return {name: numbers(inputs, *shape) for name, shape in shapes.items()}
+
+
+def network_of(rbms: dict[str, np.ndarray], n_classes: int) -> Arrays:
+    """The library's network."""
+    dbn = DBN([RBM(*(rbms[f"{name}{layer}"] for name in "Wbc")) for layer in (1, 2)])
+    start = network_from_dbn(dbn, n_classes, np.random.default_rng(0), initialisation="zero")
+    return tuple(part for pair in zip(start.weights, start.biases, strict=True) for part in pair)
+
+
 @pytest.mark.exercise(
     "network_from_stack",
     hints=(
@@ -52,15 +67,11 @@ Arrays = tuple[np.ndarray, ...]
 )
 def test_network_from_stack_computes_the_recognition_pass(student, inputs):
     """Weights and hidden biases as they are, and zeros on top."""
-    W1, W2 = numbers(inputs, 3, 3), numbers(inputs, 3, 3)
-    b1, c1, b2, c2 = (numbers(inputs, 3) for _ in range(4))
-    dbn = DBN([RBM(W1, b1, c1), RBM(W2, b2, c2)])
-    network = network_from_dbn(dbn, 4, np.random.default_rng(0), initialisation="zero")
+    rbms = stack(inputs, 3, 3, 3)
+    W1, b1, c1, W2, b2, c2 = rbms.values()
     top = (np.zeros((3, 4)), np.zeros(4))
     zero = np.zeros(3)
-    answer = student.call(
-        "network_from_stack", W1=W1, b1=b1, c1=c1, W2=W2, b2=b2, c2=c2, n_classes=4
-    )
+    answer = student.call("network_from_stack", **rbms, n_classes=4)
     value = answer.value if isinstance(answer.value, (tuple, list)) else []
     W3, b3 = map(as_numbers, value[4:]) if len(value) == 6 else (None, None)
     known: dict[str, Any] = {
@@ -89,12 +100,17 @@ def test_network_from_stack_computes_the_recognition_pass(student, inputs):
     if W3 is not None and b3 is not None and (W3.any() or b3.any()):
         not_zero = (W1, c1, W2, c2, W3, b3)
         known["The output layer does not start at zeros, as is asked for here."] = not_zero
+    expect(answer, right=network_of(rbms, 4), misconceptions=known)
+    # Layers of unequal width show whose units the rows of the output layer are.
+    rbms = stack(inputs, 5, 3, 2)
+    *below, _, b3 = right = network_of(rbms, 4)
     expect(
-        answer,
-        right=tuple(
-            part for pair in zip(network.weights, network.biases, strict=True) for part in pair
-        ),
-        misconceptions=known,
+        student.call("network_from_stack", **rbms, n_classes=4),
+        right=right,
+        misconceptions={
+            "The output layer has a row for each unit of the layer right below it, the second one: "
+            "as many as c2 has entries.": (*below, np.zeros((3, 4)), b3),
+        },
     )
 
 
@@ -205,20 +221,25 @@ def judge_rows(answer: Answer, y: np.ndarray, rows: np.ndarray) -> None:
             said,
         )
     # In five pieces of each class's rows, from its first to its last, equally many are drawn, up
-    # to chance. Drawing without putting back scatters less than what `fits` allows.
-    place = np.concatenate(
-        [
-            np.searchsorted(np.flatnonzero(y == k), rows[y[rows] == k]) * 5 // SIZES[k]
-            for k in range(3)
-        ]
-    )
-    pieces = np.bincount(place, minlength=5)
-    if not fits(pieces, np.full(5, 0.2)):
-        first = pieces[0] > pieces[4]
+    # to chance: of all classes together, and of each. Drawing without putting back scatters less
+    # than what `fits` allows.
+    places = [np.searchsorted(np.flatnonzero(y == k), rows[y[rows] == k]) for k in range(3)]
+    pieces = [np.bincount(5 * own // SIZES[k], minlength=5) for k, own in enumerate(places)]
+    together = np.sum(pieces, axis=0)
+    if not all(fits(counts, np.full(5, 0.2)) for counts in (together, *pieces)):
+        first = [(own < each).mean() for own in places]
+        last = [(own >= SIZES[k] - each).mean() for k, own in enumerate(places)]
+        end = "first" if min(first) > 0.9 else "last" if min(last) > 0.9 else ""
         raise wrong(
-            f"Mostly the {'first' if first else 'last'} rows of each class are taken. Every row of "
-            "a class must have the same chance: draw them.",
-            f"of the five fifths of each class's rows come {', '.join(map(str, pieces))}",
+            f"Mostly the {end} rows of each class are taken. Every row of a class must have the "
+            "same chance: draw them."
+            if end
+            else "The rows of a class are not drawn one by one: some parts of it come much more "
+            "often than others.",
+            "\n".join(
+                f"of the five fifths of the rows of class {k} come {', '.join(map(str, counts))}"
+                for k, counts in enumerate(pieces)
+            ),
         )
 
 
@@ -373,6 +394,10 @@ def test_gradient_norms_follow_the_error_down(student, inputs):
         right=of_library(x, Ws, bs),
         misconceptions=known_norms(x, Y, Ws, bs),
     )
+    # Layers of unequal width show whose units are counted.
+    Ws = [numbers(inputs, *shape) for shape in ((3, 2), (2, 6), (6, 5))]
+    bs = [numbers(inputs, W.shape[1]) for W in Ws]
+    expect(student.call("gradient_norms", x=x, y=Y, Ws=Ws, bs=bs), right=of_library(x, Ws, bs))
 
 
 def of_library(x: np.ndarray, Ws: list[np.ndarray], bs: list[np.ndarray]) -> np.ndarray:
@@ -507,7 +532,7 @@ def stepped(
     s2 = sigmoid(a1 @ net[2] + net[3])
     a2 = s2 * above[1]
     p = softmax(a2 @ net[4] + net[5])
-    delta = scale * (p - one_hot("y", Y if y is None else y, 3)) / len(x)
+    delta = scale * (p - one_hot("y", Y if y is None else y, p.shape[1])) / len(x)
     a, s = (x, a1, a2), (None, s1, s2)
     for layer in (2, 1, 0):
         W, b = theta[2 * layer], theta[2 * layer + 1]
@@ -600,9 +625,9 @@ def known_steps(x: np.ndarray, net: Arrays, rates: np.ndarray, decay: float) -> 
     }
 
 
-def tunable(inputs: np.random.Generator) -> tuple[np.ndarray, Arrays]:
-    """Points and a 3-3-3-3 network."""
-    net = tuple(numbers(inputs, *shape) for _ in range(3) for shape in ((3, 3), (3,)))
+def tunable(inputs: np.random.Generator, n_classes: int = 3) -> tuple[np.ndarray, Arrays]:
+    """Points and a network with three units in each layer but, perhaps, the last."""
+    net = tuple(numbers(inputs, *shape) for n in (3, 3, n_classes) for shape in ((3, n), (n,)))
     return numbers(inputs, 4, 3), net
 
 
@@ -655,7 +680,7 @@ def test_fine_tune_step_goes_down_the_slopes_of_all_layers(student, inputs):
 @pytest.mark.exercise("fine_tune_step", see=CHANGES)
 def test_fine_tune_step_leaves_a_frozen_layer_and_passes_it(student, inputs):
     """A layer whose rate is 0 stays as it is, and the error goes on to the one below."""
-    x, net = tunable(inputs)
+    x, net = tunable(inputs, n_classes=5)
     rates, decay = np.array([0.9, 0.0, 0.6]), 0.3
     moving = stepped(x, net, np.array([0.9, 0.7, 0.6]), decay)
     only_decay = list(right_step(x, net, rates, decay))

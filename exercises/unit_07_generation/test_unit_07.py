@@ -256,9 +256,11 @@ class Labelled:
         return replace(self, **{name: 0 * getattr(self, name)})
 
 
-def labelled(inputs: np.random.Generator) -> Labelled:
+def labelled(
+    inputs: np.random.Generator, n_v: int = 3, n_1: int = 3, n_2: int = 3, n_labels: int = 3
+) -> Labelled:
     """A small network."""
-    shapes = ((3, 3), (3,), (3, 3), (3,), (3,), (3, 3), (3,))
+    shapes = ((n_v, n_1), (n_v,), (n_1, n_2), (n_1,), (n_2,), (n_labels, n_2), (n_labels,))
     return Labelled(*(numbers(inputs, *shape) for shape in shapes))
 
 
@@ -351,8 +353,8 @@ def test_label_probabilities_survive_large_fields(student, inputs):
     most = large(inputs)
     h1 = inputs.permutation([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     W2 = inputs.permutation([[most] * 3, [-most] * 3])
-    U = numbers(inputs, 3, 3)
-    U[tuple(inputs.integers(0, 3, 2))] = -large(inputs)
+    U = numbers(inputs, 4, 3)  # another number of labels than of hidden units
+    U[tuple(inputs.integers(0, (4, 3)))] = -large(inputs)
     net = Labelled(
         W1=np.zeros((2, 2)),
         b1=np.zeros(2),
@@ -360,7 +362,7 @@ def test_label_probabilities_survive_large_fields(student, inputs):
         b2=np.zeros(2),
         c2=np.zeros(3),
         U=U,
-        d=numbers(inputs, 3),
+        d=numbers(inputs, 4),
     )
     x = (net.c2 + h1 @ W2)[:, None, :] + U
     answer = student.call("label_probabilities", h1=h1, **net.given("W2", "c2", "U", "d"))
@@ -686,11 +688,12 @@ def test_sample_with_label_holds_the_label_fast(student, inputs, n_steps):
 )
 def test_sample_with_label_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same draws: all randomness comes from `rng`."""
-    net, h1, y = labelled(inputs), np.repeat(V, 50, axis=0), np.repeat([0, 1, 2, 1], 50)
+    net = labelled(inputs, 5, 4, 3, 6)  # of unequal layers: each draw needs its own shape
+    h1, y = inputs.integers(0, 2, (200, 4)) * 1.0, np.repeat([0, 5, 2, 1], 50)
     given = net.given("W1", "b1", "W2", "b2", "c2", "U")
     judge_randomness(
         lambda rng: student.call("sample_with_label", y=y, h1=h1, n_steps=2, **given, rng=rng),
-        h1.shape,
+        (200, 5),
     )
 
 
@@ -701,10 +704,10 @@ PIXELS = Bernoulli(4).states(0, 16)
 START, KNOWN = 12, np.array([[True, False, True, False], [False, False, True, True]])
 
 
-def pixel_machine(inputs: np.random.Generator) -> RBM:
-    """Four pixels and four hidden units with large weights, none of them decided by its bias."""
-    W = numbers(inputs, 4, 4, size=2.5)
-    b, c = numbers(inputs, 4), numbers(inputs, 4)
+def pixel_machine(inputs: np.random.Generator, n_hidden: int = 4) -> RBM:
+    """Four pixels, and hidden units, with large weights, none of them decided by its bias."""
+    W = numbers(inputs, 4, n_hidden, size=2.5)
+    b, c = numbers(inputs, 4), numbers(inputs, n_hidden)
     return RBM(W, np.round(b - W.sum(axis=1) / 2, 2), np.round(c - W.sum(axis=0) / 2, 2))
 
 
@@ -843,7 +846,8 @@ def test_fill_in_draws_the_unknown_and_keeps_the_known(student, inputs, n_steps)
 )
 def test_fill_in_draws_from_the_generator_it_is_given(student, inputs):
     """The same generator gives the same draws: all randomness comes from `rng`."""
-    rbm, v = pixel_machine(inputs), np.repeat(PIXELS[[3, 5, 9, 12]], 50, axis=0)
+    rbm = pixel_machine(inputs, n_hidden=6)  # of unequal layers: each draw needs its own shape
+    v = np.repeat(PIXELS[[3, 5, 9, 12]], 50, axis=0)
     given = {"known": np.repeat(KNOWN, 100, axis=0), "W": rbm.W, "b": rbm.b, "c": rbm.c}
     judge_randomness(lambda rng: student.call("fill_in", v=v, n_steps=2, **given, rng=rng), v.shape)
 
