@@ -113,8 +113,12 @@ class Direct:
             else copy.deepcopy(value)
             for name, value in arguments.items()
         }
-        with np.errstate(all="ignore"):
-            value = self.functions[function](**given)
+        try:
+            with np.errstate(all="ignore"):
+                value = self.functions[function](**given)
+        except Exception as error:
+            message = f"{function}: it raises {type(error).__name__}: {error}"
+            raise StudentError(message, "error") from None
         arrays = [name for name, each in given.items() if isinstance(each, np.ndarray)]
         changed = [name for name in arrays if not np.array_equal(given[name], arguments[name])]
         return Answer(function, arguments, value, changed)
