@@ -4,6 +4,7 @@ from dbnlib import progress
 
 
 def test_in_a_notebook_without_ipywidgets_the_bar_is_one_of_text(monkeypatch, capsys):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
     monkeypatch.setattr(progress, "in_notebook", lambda: True)
     monkeypatch.setattr(progress, "find_spec", lambda name: None, raising=False)
     monkeypatch.setattr("tqdm.notebook.IProgress", None)
