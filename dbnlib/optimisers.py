@@ -14,7 +14,7 @@ Sources: Polyak (1964) and Sutskever et al. (2013) for momentum; Kingma and Ba (
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,17 +22,6 @@ from dbnlib.checks import check_real
 from dbnlib.schedules import check_schedule, value_at
 
 Rate = float | Callable[[int], float]
-#: A rule goes over θ, g and its own arrays several times. It does so for this many numbers at a
-#: time, which stay in the processor's cache from one pass to the next; whole arrays would not.
-BLOCK = 2**16
-
-
-def blocks_of(array: np.ndarray) -> list[Any]:
-    """Indices that cut an array into blocks of whole rows, of about `BLOCK` numbers each."""
-    if array.size <= BLOCK:
-        return [...]
-    rows = max(1, BLOCK // array[0].size)
-    return [slice(start, start + rows) for start in range(0, len(array), rows)]
 
 
 class Optimiser:
@@ -62,10 +51,9 @@ class Optimiser:
         self.state = {name: [np.zeros_like(p) for p in parameters] for name in self.state_names}
         #: number of steps made so far
         self.t = np.zeros(1, dtype=np.int64)
-        self._blocks = [blocks_of(p) for p in parameters]
-        # Two buffers serve all blocks, each through views of its own shape.
-        largest = max(p[places[0]].size for p, places in zip(parameters, self._blocks, strict=True))
-        self._buffers = np.empty((2, largest), dtype=parameters[0].dtype)
+        # Two buffers serve all parameters, each through views of its own shape.
+        buffers = np.empty((2, max(p.size for p in parameters)), dtype=parameters[0].dtype)
+        self._scratch = [[b[: p.size].reshape(p.shape) for b in buffers] for p in parameters]
 
     def memory(self) -> dict[str, np.ndarray]:
         """The live arrays that the next step depends on, apart from the parameters, by name."""
@@ -76,6 +64,15 @@ class Optimiser:
         }
         return {"steps": self.t, **state}
 
+    @staticmethod
+    def _slope(g: np.ndarray, theta: np.ndarray, decay: float, out: np.ndarray) -> np.ndarray:
+        """g + λθ, in `out`; or g itself where there is no decay."""
+        if not decay:
+            return g
+        np.multiply(theta, decay, out=out)
+        out += g
+        return out
+
     def step(self, gradients: Sequence[np.ndarray], epoch: int) -> None:
         """Change the parameters by one step; the gradients are left as they are.
 
@@ -83,32 +80,6 @@ class Optimiser:
         ----------
         gradients : one array for each parameter, of its shape
         epoch : the epoch, counted from 0, by which schedules are read
-        """
-        self.t += 1
-        rule = self._rule(epoch)
-        for theta, g, decay, places, *own in zip(
-            self.parameters,
-            gradients,
-            self.weight_decay,
-            self._blocks,
-            *self.state.values(),
-            strict=True,
-        ):
-            for at in places:
-                block = theta[at]
-                slope, change = (b[: block.size].reshape(block.shape) for b in self._buffers)
-                if decay:
-                    # g + λθ
-                    np.multiply(block, decay, out=slope)
-                    slope += g[at]
-                else:
-                    slope = g[at]
-                rule(block, slope, *(array[at] for array in own), change)
-
-    def _rule(self, epoch: int) -> Callable[..., None]:
-        """The rule of one step, as `rule(theta, slope, *state, change)` for a block of each.
-
-        slope is g + λθ and must not be changed; change is a buffer.
         """
         raise NotImplementedError
 
@@ -140,11 +111,15 @@ class SGD(Optimiser):
     def __repr__(self) -> str:
         return f"SGD({self.learning_rate!r}, momentum={self.momentum!r}, nesterov={self.nesterov})"
 
-    def _rule(self, epoch: int) -> Callable[..., None]:
+    def step(self, gradients: Sequence[np.ndarray], epoch: int) -> None:
         """v ← μv − ε(g + λθ), θ ← θ + v."""
         rate, momentum = value_at(self.learning_rate, epoch), value_at(self.momentum, epoch)
-
-        def rule(theta: np.ndarray, slope: np.ndarray, v: np.ndarray, change: np.ndarray) -> None:
+        self.t += 1
+        velocities = self.state["velocity"]
+        for theta, g, v, decay, (slope, change) in zip(
+            self.parameters, gradients, velocities, self.weight_decay, self._scratch, strict=True
+        ):
+            slope = self._slope(g, theta, decay, out=slope)
             # v ← μv − ε(g + λθ)
             np.multiply(slope, -rate, out=change)
             v *= momentum
@@ -156,8 +131,6 @@ class SGD(Optimiser):
                 theta += change
             else:
                 theta += v
-
-        return rule
 
 
 class Adam(Optimiser):
@@ -201,14 +174,23 @@ class Adam(Optimiser):
             f"epsilon={self.epsilon})"
         )
 
-    def _rule(self, epoch: int) -> Callable[..., None]:
+    def step(self, gradients: Sequence[np.ndarray], epoch: int) -> None:
         """m ← β₁m + (1 − β₁)g, s ← β₂s + (1 − β₂)g², θ ← θ − ε m̂ / (√ŝ + tiny)."""
-        rate, t = value_at(self.learning_rate, epoch), int(self.t[0])
+        rate = value_at(self.learning_rate, epoch)
+        self.t += 1
+        t = int(self.t[0])
         correction1, correction2 = 1 - self.beta1**t, 1 - self.beta2**t
-
-        def rule(
-            theta: np.ndarray, slope: np.ndarray, m: np.ndarray, s: np.ndarray, change: np.ndarray
-        ) -> None:
+        means, squares = self.state["mean"], self.state["square"]
+        for theta, g, m, s, decay, (slope, change) in zip(
+            self.parameters,
+            gradients,
+            means,
+            squares,
+            self.weight_decay,
+            self._scratch,
+            strict=True,
+        ):
+            slope = self._slope(g, theta, decay, out=slope)
             # m ← β₁m + (1 − β₁)g
             m *= self.beta1
             np.multiply(slope, 1 - self.beta1, out=change)
@@ -225,5 +207,3 @@ class Adam(Optimiser):
             np.divide(m, change, out=change)
             change *= rate / correction1
             theta -= change
-
-        return rule

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPRegressor
 
-from dbnlib import optimisers
 from dbnlib.network import Network
 from dbnlib.optimisers import SGD, Adam
 from dbnlib.schedules import linear, step
@@ -135,24 +134,6 @@ def test_steps_leave_gradients_and_dtype_alone(make):
     np.testing.assert_array_equal(g, 0.5)
     assert theta.dtype == np.float32
     assert {a.dtype.name for a in optimiser.memory().values()} == {"float32", "int64"}
-
-
-@pytest.mark.parametrize("make", [lambda: SGD(0.1, 0.9, nesterov=True), lambda: Adam(0.1)])
-@pytest.mark.parametrize("shape", [(7, 5), (7,), (7, 2, 2), (7, 5, 0)])
-def test_steps_by_blocks_are_the_steps_of_the_whole(make, shape, monkeypatch, rng):
-    theta, gradients = rng.standard_normal(shape), rng.standard_normal((3, *shape))
-    found = []
-    for block in (optimisers.BLOCK, 12, 1):
-        monkeypatch.setattr(optimisers, "BLOCK", block)
-        # rows that do not lie together in memory, as in a view of a larger array
-        mine = np.repeat(theta, 2, axis=0)[::2]
-        optimiser = make()
-        optimiser.start([mine], [0.1])
-        for g in gradients:
-            optimiser.step([g], epoch=0)
-        found.append(mine)
-    np.testing.assert_array_equal(found[1], found[0])
-    np.testing.assert_array_equal(found[2], found[0])
 
 
 def test_rates_and_momenta_follow_the_epoch():
