@@ -285,6 +285,13 @@ def test_log_partition_sums_over_all_states_of_both_layers(student, inputs):
 
 
 @pytest.mark.exercise("log_partition", see=LIKELIHOOD)
+def test_log_partition_of_a_machine_with_more_visible_units(student, inputs):
+    """Whichever layer is the larger, the states are those of the visible one."""
+    rbm = machine(inputs, 3, 2)
+    expect(student.call("log_partition", **parameters(rbm)), right=log_partition(rbm))
+
+
+@pytest.mark.exercise("log_partition", see=LIKELIHOOD)
 def test_log_partition_survives_where_z_is_too_large_for_a_float(student, inputs):
     """log Z is finite where Z is not."""
     rbm = RBM(inputs.integers(300, 700, (2, 2)).astype(float), np.zeros(2), np.zeros(2))

@@ -14,7 +14,7 @@ from dbnlib.units import Bernoulli, sigmoid, softplus
 from exercises.grading import Seed, expect, expect_draws
 from exercises.grading.drawing import first_good, judge_randomness, numbers
 from exercises.grading.feedback import ERROR_RATE
-from exercises.grading.student import Answer
+from exercises.grading.student import Answer, Student
 
 STATES = Bernoulli(3).states(0, 8)
 V = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -718,6 +718,19 @@ def moves_by_means(rbm: RBM) -> np.ndarray:
     return of_states(rbm.visible_mean(rbm.hidden_mean(STATES)))
 
 
+def call_ais(
+    student: Student, inputs: np.random.Generator, rbm: RBM, betas: np.ndarray, n_chains: int
+) -> Answer:
+    """The learner's log weights, with a seed of their own."""
+    return student.call(
+        "ais_log_weights",
+        **parameters(rbm),
+        betas=betas,
+        n_chains=n_chains,
+        rng=Seed(int(inputs.integers(2**31))),
+    )
+
+
 def all_among(log_w: np.ndarray, gains: np.ndarray) -> bool:
     """Whether each log w is a sum of one gain of each step."""
     sums = sum(np.ix_(*gains)).ravel()
@@ -751,13 +764,7 @@ def test_ais_weights_have_the_mean_z_by_z_of_the_start(student, inputs):
 
     rbm = first_good(lambda: balanced(inputs, 1.3), told_apart)
     right, known = walks(rbm, betas)
-    answer = student.call(
-        "ais_log_weights",
-        **parameters(rbm),
-        betas=betas,
-        n_chains=N_DRAWS,
-        rng=Seed(int(inputs.integers(2**31))),
-    )
+    answer = call_ais(student, inputs, rbm, betas, N_DRAWS)
     log_w = answer.array((N_DRAWS,))
     near = right.margins(N_DRAWS)
     with np.errstate(all="ignore"):
@@ -803,13 +810,7 @@ def test_ais_draws_the_hidden_units_of_each_move(student, inputs):
         )
 
     rbm = first_good(lambda: balanced(inputs), told_apart)
-    answer = student.call(
-        "ais_log_weights",
-        **parameters(rbm),
-        betas=betas,
-        n_chains=N_DRAWS,
-        rng=Seed(int(inputs.integers(2**31))),
-    )
+    answer = call_ais(student, inputs, rbm, betas, N_DRAWS)
     log_w = answer.array((N_DRAWS,))
     with np.errstate(all="ignore"):  # a wrong answer may be of any size
         found, spread = log_w.mean(), log_w.std()
@@ -842,13 +843,7 @@ def test_ais_goes_through_the_betas_that_are_given(student, inputs):
     """With betas 0, 1, 1 the first step says all: each log w is an F₀(v) − F₁(v)."""
     rbm, betas, n_chains = balanced(inputs, 1.3), np.array([0.0, 1.0, 1.0]), 200
     F = np.array([at(rbm, beta).free_energy(STATES) for beta in (0.0, 0.5, 1.0)])
-    answer = student.call(
-        "ais_log_weights",
-        **parameters(rbm),
-        betas=betas,
-        n_chains=n_chains,
-        rng=Seed(int(inputs.integers(2**31))),
-    )
+    answer = call_ais(student, inputs, rbm, betas, n_chains)
     log_w, gains = answer.array((n_chains,)), F[0] - F[2]
     if not all_among(log_w, gains[None, :]):
         raise answer.wrong(

@@ -482,6 +482,27 @@ def test_dropout_mask_drops_each_unit_for_itself_and_keeps_the_mean(student, inp
     see=DROPOUT,
     after="test_dropout_mask_drops_each_unit_for_itself_and_keeps_the_mean",
 )
+def test_dropout_mask_leaves_to_chance_how_many_go(student, inputs):
+    """Of four units any number may go; that it is the same 40 times has a chance of 1e-17."""
+    dropped = set()
+    for _ in range(40):
+        seed = Seed(int(inputs.integers(2**31)))
+        answer = student.call("dropout_mask", n_rows=1, n_units=4, p=0.5, rng=seed)
+        dropped.add(int((answer.array((1, 4)) == 0).sum()))
+    if len(dropped) == 1:
+        raise answer.wrong(
+            "drops the same number of units every time",
+            expected="sometimes more, sometimes fewer",
+            misconception="The share p is met exactly. Each unit is drawn for itself, so that "
+            "their number varies.",
+        )
+
+
+@pytest.mark.exercise(
+    "dropout_mask",
+    see=DROPOUT,
+    after="test_dropout_mask_drops_each_unit_for_itself_and_keeps_the_mean",
+)
 def test_dropout_mask_draws_from_the_generator_it_is_given(student):
     """The same generator gives the same draws: all randomness comes from `rng`."""
     judge_randomness(

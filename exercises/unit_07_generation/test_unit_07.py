@@ -353,7 +353,8 @@ def test_label_probabilities_survive_large_fields(student, inputs):
     most = large(inputs)
     h1 = inputs.permutation([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     W2 = inputs.permutation([[most] * 3, [-most] * 3])
-    U = numbers(inputs, 4, 3)  # another number of labels than of hidden units
+    # Quarters, which float32 holds beside 30,000; and more labels than hidden units.
+    U, d = (np.round(4 * numbers(inputs, *shape)) / 4 for shape in ((4, 3), (4,)))
     U[tuple(inputs.integers(0, (4, 3)))] = -large(inputs)
     net = Labelled(
         W1=np.zeros((2, 2)),
@@ -362,7 +363,7 @@ def test_label_probabilities_survive_large_fields(student, inputs):
         b2=np.zeros(2),
         c2=np.zeros(3),
         U=U,
-        d=numbers(inputs, 4),
+        d=d,
     )
     x = (net.c2 + h1 @ W2)[:, None, :] + U
     answer = student.call("label_probabilities", h1=h1, **net.given("W2", "c2", "U", "d"))
