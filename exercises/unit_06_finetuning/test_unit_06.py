@@ -488,7 +488,12 @@ def test_dropout_mask_leaves_to_chance_how_many_go(student, inputs):
     for _ in range(40):
         seed = Seed(int(inputs.integers(2**31)))
         answer = student.call("dropout_mask", n_rows=1, n_units=4, p=0.5, rng=seed)
-        dropped.add(int((answer.array((1, 4)) == 0).sum()))
+        mask = answer.array((1, 4))
+        if not np.isin(mask, [0, 2]).all():
+            raise answer.wrong(
+                "gives other values than a mask has", expected="entries of 0 and 1/(1 − p) = 2"
+            )
+        dropped.add(int((mask == 0).sum()))
     if len(dropped) == 1:
         raise answer.wrong(
             "drops the same number of units every time",
