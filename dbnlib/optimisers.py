@@ -19,6 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from dbnlib.checks import check_real
+from dbnlib.inplace import add_scaled, scale
 from dbnlib.schedules import check_schedule, value_at
 
 Rate = float | Callable[[int], float]
@@ -29,6 +30,8 @@ class Optimiser:
 
     #: names of the arrays that stand beside each parameter from step to step
     state_names: ClassVar[tuple[str, ...]]
+    #: how many arrays of a parameter's shape a step needs for the moment
+    n_buffers: int = 0
     learning_rate: Rate
 
     def start(
@@ -51,8 +54,9 @@ class Optimiser:
         self.state = {name: [np.zeros_like(p) for p in parameters] for name in self.state_names}
         #: number of steps made so far
         self.t = np.zeros(1, dtype=np.int64)
-        # Two buffers serve all parameters, each through views of its own shape.
-        buffers = np.empty((2, max(p.size for p in parameters)), dtype=parameters[0].dtype)
+        # The same buffers serve all parameters, each through views of its own shape.
+        largest = max(p.size for p in parameters)
+        buffers = np.empty((self.n_buffers, largest), dtype=parameters[0].dtype)
         self._scratch = [[b[: p.size].reshape(p.shape) for b in buffers] for p in parameters]
 
     def memory(self) -> dict[str, np.ndarray]:
@@ -63,15 +67,6 @@ class Optimiser:
             for number, array in enumerate(arrays)
         }
         return {"steps": self.t, **state}
-
-    @staticmethod
-    def _slope(g: np.ndarray, theta: np.ndarray, decay: float, out: np.ndarray) -> np.ndarray:
-        """g + λθ, in `out`; or g itself where there is no decay."""
-        if not decay:
-            return g
-        np.multiply(theta, decay, out=out)
-        out += g
-        return out
 
     def step(self, gradients: Sequence[np.ndarray], epoch: int) -> None:
         """Change the parameters by one step; the gradients are left as they are.
@@ -107,6 +102,7 @@ class SGD(Optimiser):
         self.learning_rate = check_schedule("learning_rate", learning_rate, 0)
         self.momentum = check_schedule("momentum", momentum, 0, 1)
         self.nesterov = bool(nesterov)
+        self.n_buffers = int(self.nesterov)
 
     def __repr__(self) -> str:
         return f"SGD({self.learning_rate!r}, momentum={self.momentum!r}, nesterov={self.nesterov})"
@@ -116,21 +112,22 @@ class SGD(Optimiser):
         rate, momentum = value_at(self.learning_rate, epoch), value_at(self.momentum, epoch)
         self.t += 1
         velocities = self.state["velocity"]
-        for theta, g, v, decay, (slope, change) in zip(
+        for theta, g, v, decay, buffers in zip(
             self.parameters, gradients, velocities, self.weight_decay, self._scratch, strict=True
         ):
-            slope = self._slope(g, theta, decay, out=slope)
             # v ← μv − ε(g + λθ)
-            np.multiply(slope, -rate, out=change)
-            v *= momentum
-            v += change
-            # θ ← θ + v, or φ ← φ + μv − ε(g + λφ)
+            scale(v, momentum)
             if self.nesterov:
-                theta += change
-                np.multiply(v, momentum, out=change)
-                theta += change
-            else:
-                theta += v
+                before = buffers[0]
+                np.copyto(before, v)
+            add_scaled(v, -rate, g)
+            if decay:
+                add_scaled(v, -rate * decay, theta)
+            # θ ← θ + v, or φ ← φ + v + μv − μv_before
+            add_scaled(theta, 1, v)
+            if self.nesterov:
+                add_scaled(theta, momentum, v)
+                add_scaled(theta, -1, before)
 
 
 class Adam(Optimiser):
@@ -153,6 +150,7 @@ class Adam(Optimiser):
     """
 
     state_names = ("mean", "square")
+    n_buffers = 2
 
     def __init__(
         self,
@@ -190,20 +188,21 @@ class Adam(Optimiser):
             self._scratch,
             strict=True,
         ):
-            slope = self._slope(g, theta, decay, out=slope)
+            if decay:
+                # g + λθ
+                np.copyto(slope, g)
+                add_scaled(slope, decay, theta)
+                g = slope
             # m ← β₁m + (1 − β₁)g
-            m *= self.beta1
-            np.multiply(slope, 1 - self.beta1, out=change)
-            m += change
+            scale(m, self.beta1)
+            add_scaled(m, 1 - self.beta1, g)
             # s ← β₂s + (1 − β₂)g²
-            s *= self.beta2
-            np.multiply(slope, slope, out=change)
-            change *= 1 - self.beta2
-            s += change
+            np.multiply(g, g, out=change)
+            scale(s, self.beta2)
+            add_scaled(s, 1 - self.beta2, change)
             # θ ← θ − ε m̂ / (√ŝ + tiny)
             np.multiply(s, 1 / correction2, out=change)
             np.sqrt(change, out=change)
             change += self.epsilon
             np.divide(m, change, out=change)
-            change *= rate / correction1
-            theta -= change
+            add_scaled(theta, -rate / correction1, change)

@@ -10,6 +10,7 @@ import numpy as np
 
 from dbnlib.checks import check_count, check_generator, check_kind, check_real
 from dbnlib.gradients import GradientEstimator, cd_for, centred_gradient
+from dbnlib.inplace import add_scaled, scale
 from dbnlib.loop import History, Job, checksum, run_epochs
 from dbnlib.monitors import Monitor, make_monitors
 from dbnlib.rbm import RBM
@@ -90,21 +91,21 @@ class RBMJob(Job):
         if self.centred:
             self._v_mean += FORGETTING * (gradient.v_data - self._v_mean)
             gradient = centred_gradient(gradient, self._v_mean, self._h_mean)
-        momentum = rbm.dtype.type(value_at(self.momentum, epoch))
-        for name, array in self.parameters().items():
-            velocity, step = self._velocity[name], getattr(gradient, name)
-            velocity *= momentum
-            velocity += step
-            if name == "W" and self.weight_decay:
-                # the gradient of −½ decay ‖W‖²; `step` has done its duty and serves as a buffer
-                velocity += np.multiply(array, rbm.dtype.type(-rate * self.weight_decay), out=step)
+        momentum = value_at(self.momentum, epoch)
+        for name, velocity in self._velocity.items():
+            # velocity ← momentum · velocity + rate · gradient; the rate is in the gradient
+            scale(velocity, momentum)
+            add_scaled(velocity, 1, getattr(gradient, name))
+        if self.weight_decay:
+            # the gradient of −½ decay ‖W‖²
+            add_scaled(self._velocity["W"], -rate * self.weight_decay, rbm.W)
         if self.sparsity is not None:
             # the gradient, by each unit's field, of the cross-entropy between target and activity
             excess = self.sparsity - self._h_mean
             self._velocity["c"] += rate * self.sparsity_cost * excess
             self._velocity["W"] += rate * self.sparsity_cost * np.outer(gradient.v_data, excess)
         for name, array in self.parameters().items():
-            array += self._velocity[name]
+            add_scaled(array, 1, self._velocity[name])
 
     def monitor(self, epoch: int) -> dict[str, float]:
         """The chosen monitors."""

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: The house, from the ground up: a module imports only what stands before it, here and in its row.
 FLOORS = {
-    "1": "checks progress storage scaling uniforms units groups schedules",
+    "1": "checks progress storage scaling uniforms inplace units groups schedules",
     "2": "rbm boltzmann",
     "3": "labels exact sampling spins normalisable exact_sampling log_z annealed",
     "4": "loop gradients tempering",

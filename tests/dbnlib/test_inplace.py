@@ -1,0 +1,82 @@
+"""Scaling and adding in place: NumPy's own result, whatever way the array lies in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dbnlib.inplace import add_scaled, scale
+
+DTYPES = [np.float32, np.float64, np.float16, np.dtype(np.float32).newbyteorder()]
+LAYOUTS = {
+    "rows": lambda y: y.copy(),
+    "columns": np.asfortranarray,
+    "every other row": lambda y: np.repeat(y, 2, axis=0)[::2],
+    "one number": lambda y: y[:1, :1].copy(),
+    "no number": lambda y: y[:0].copy(),
+    "no axis": lambda y: y[:1, 0].copy().reshape(()),
+}
+
+
+def arrays(dtype, layout: str) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays, the first in the layout that is asked for."""
+    rng = np.random.default_rng(0)
+    y, x = (rng.normal(size=(200, 300)).astype(dtype) for _ in range(2))
+    return LAYOUTS[layout](y), LAYOUTS["no axis" if layout == "no axis" else "rows"](x)
+
+
+def tolerance(dtype) -> float:
+    return 4 * float(np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("a", [0.0, 0.9, -2.0])
+def test_scale_multiplies_where_the_numbers_lie(dtype, layout, a):
+    y, _ = arrays(dtype, layout)
+    right = a * y.astype(np.float64)
+    scale(y, a)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.astype(np.float64), right, rtol=tolerance(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("a", [0.0, 1, -0.3])
+def test_add_scaled_adds_where_the_numbers_lie(dtype, layout, a):
+    y, x = arrays(dtype, layout)
+    x = x[: len(y), : y.shape[1]] if y.ndim else x
+    right = y.astype(np.float64) + a * x.astype(np.float64)
+    add_scaled(y, a, x)
+    np.testing.assert_allclose(y.astype(np.float64), right, rtol=0, atol=8 * tolerance(dtype))
+
+
+def test_the_added_array_may_be_of_another_dtype():
+    y, x = np.ones(5, np.float32), np.arange(5.0)
+    add_scaled(y, 2, x)
+    np.testing.assert_array_equal(y, [1, 3, 5, 7, 9])
+
+
+def test_an_array_may_be_added_to_itself():
+    y = np.arange(20_000, dtype=np.float32)
+    add_scaled(y, 1, y)
+    np.testing.assert_array_equal(y, 2 * np.arange(20_000))
+
+
+def test_zero_times_nan_stays_nan():
+    y = np.full(20_000, np.nan)
+    scale(y, 0.0)
+    assert np.isnan(y).all()
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="broadcast"):
+        add_scaled(np.zeros((2, 3)), 1, np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("change", [lambda y: scale(y, 2.0), lambda y: add_scaled(y, 1, y)])
+def test_an_array_that_must_not_be_written_is_refused(change):
+    y = np.ones(3)
+    y.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        change(y)
