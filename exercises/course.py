@@ -182,7 +182,7 @@ def make_parser() -> Parser:
     results.add_argument("--store", action="store_true", help="write into the project's table")
 
     bench = add("bench", run_bench)
-    bench.add_argument("--full", action="store_true", help="more rounds, more work, all jobs")
+    bench.add_argument("--full", action="store_true", help="more rounds, more work")
     bench.add_argument("--job", action="append", metavar="NAME", help="this job only; repeatable")
     bench.add_argument("--list", action="store_true", help="only name the jobs")
     bench.add_argument(

@@ -153,12 +153,14 @@ Time the library's work beside its peers, and beside the matrix products of the 
 
 All contestants of a job run by turns in one process; a ratio is the median over the rounds, with
 its quartiles. Peers are scikit-learn and whichever of torch, JAX and learnergy are installed. The
-quick mode takes a minute or two, the full one about ten. Let nothing else run meanwhile.
+quick mode takes a minute or two, the full one about ten. Grading a class of 300 takes ten more, and
+is done only where it is named. Let nothing else run meanwhile.
 
 examples:
   course bench                     the quick mode
   course bench --full --out DIR    the full mode; table, JSON and chart into DIR
   course bench --job cd_1          one job; may be given several times
+  course bench --full --job grading
   course bench --list              the names of all jobs
 """,
     ),

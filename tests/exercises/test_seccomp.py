@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import platform
+import re
 import struct
 import sys
 from pathlib import Path
@@ -49,6 +50,28 @@ def pair():
     left.sendall(b"x")
     return len(right.recv(1))
 """
+
+
+#: the kernel's own tables of numbers, where its headers are installed
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_the_numbers_are_those_of_the_kernels_headers(machine):
+    if not HEADERS[machine].is_file():
+        pytest.skip("the kernel's headers are not installed")
+    text = HEADERS[machine].read_text(encoding="utf-8")
+    names = re.findall(r"^#define __NR(?:3264)?_(\w+)\s+(\d+)$", text, re.MULTILINE)
+    numbers = {name: int(number) for name, number in names}
+    ours = {name: pair[COLUMN[machine]] for name, pair in ALL.items()}
+    # a call that is younger than the headers is not in them
+    told = {name: number for name, number in ours.items() if name in numbers}
+    assert len(told) > 30
+    assert told == {name: numbers[name] for name in told}
+    assert seccomp.MACHINES[machine][1] == numbers["seccomp"]
 
 
 def run(program: bytes, architecture: int, number: int, first: int = 7) -> int:
