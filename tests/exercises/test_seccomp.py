@@ -137,24 +137,6 @@ def test_unknown_machine_is_refused():
 
 
 @known
-@pytest.mark.parametrize("name", list(ALL))
-def test_number_is_the_one_of_the_systems_header(name):
-    header = Path("/usr/include/asm-generic/unistd.h")
-    if HERE == "x86_64":
-        header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
-    if not header.exists():
-        pytest.skip(f"{header} is not installed")
-    defined = dict(
-        line.split()[1:3]
-        for line in header.read_text().splitlines()
-        if line.startswith("#define __NR_") and len(line.split()) == 3
-    )
-    if f"__NR_{name}" not in defined:
-        pytest.skip(f"{header} is older than the call {name}, or the machine does without it")
-    assert defined[f"__NR_{name}"] == str(ALL[name][COLUMN[HERE]])
-
-
-@known
 @pytest.mark.parametrize("name", [name for name in ALL if ALL[name][COLUMN.get(HERE, 0)]])
 def test_worker_is_denied_the_call(worker, name):
     number = ALL[name][COLUMN[HERE]]
