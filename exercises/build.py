@@ -102,6 +102,8 @@ def execute(path: Path) -> Any:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
+        # a local kernel warns at each start that what it says on the wire is not encrypted
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     # The bars that a reader sees while a model trains have no place in stored outputs.
     variables = batch_environment()
