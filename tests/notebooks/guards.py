@@ -48,6 +48,9 @@ IMAGE = re.compile(r"!\[([^\]]*)\]|<img\b([^>]*)>", re.IGNORECASE)
 ALT = re.compile(r"""\balt\s*=\s*(["'])\s*[^"'\s]""", re.IGNORECASE)
 FENCE = re.compile(r"^\s*(`{3,}|~{3,}).*?^\s*\1[`~]*\s*$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+\S", re.MULTILINE)
+#: the sentence under a figure, and words that stand for something still to be written
+SEE = re.compile(r"\*What to see\b(.*?)\*", re.DOTALL)
+TO_DO = re.compile(r"\b(TODO|FIXME|XXX|TBD)\b")
 
 MOST_BYTES = 1_500_000
 
@@ -253,6 +256,15 @@ def headings(notebook: Notebook) -> list[str]:
     return complaints
 
 
+def unfinished(notebook: Notebook) -> list[str]:
+    """Texts that hold a place: a mark that something is to be done, a sentence of one word."""
+    return [
+        f"{name(cell)} has a text that is still to be written"
+        for cell, text in markdown(notebook)
+        if TO_DO.search(text) or any(len(said.split()) < 4 for said in SEE.findall(text))
+    ]
+
+
 def left_overs(notebook: Notebook) -> list[str]:
     """A figure ends in plt.show(): no cell shows what a plotting call happens to return."""
     return [
@@ -302,6 +314,7 @@ GUARDS: tuple[Callable[[Notebook], list[str]], ...] = (
     comment_markers,
     missing_alt_text,
     headings,
+    unfinished,
     left_overs,
     too_large,
 )

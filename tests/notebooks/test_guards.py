@@ -156,6 +156,8 @@ DEFECTS = [
     ("headings", swap(0, text("# Energy", "### Its energy"))),
     ("headings", swap(0, text("## Energy"))),
     ("headings", swap(0, text("# Energy", "# Entropy"))),
+    ("unfinished", swap(0, text("# Energy", "*What to see: FILTERS.*"))),
+    ("unfinished", swap(0, text("# Energy", "TODO: say why"))),
     ("left_overs", swap(2, code("ax.hist(x)", [result("<Axes: >", 2), picture()], count=2))),
     ("left_overs", swap(2, code("f", [result("[<matplotlib.lines.Line2D at 0x1>]")], count=2))),
     ("too_large", swap(3, code("x", [stream("x" * 1_500_000)], count=3))),
