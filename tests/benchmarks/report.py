@@ -128,9 +128,11 @@ def chart(jobs: Mapping[str, Any], path: Path) -> None:
     for height, (_, line) in zip(heights, ratios, strict=True):
         axis.plot([line.low, line.high], [height, height], color="black", linewidth=1)
         goal = line.at_least if line.at_least is not None else line.at_most
+        ends = [line.value, line.high]
         if goal is not None:
             axis.plot([goal, goal], [height - 0.4, height + 0.4], color=COLOURS[1], linewidth=3)
-        axis.annotate(f" {line.value:.2f}", (max(line.value, line.high), height), va="center")
+            ends.append(goal)
+        axis.annotate(f" {line.value:.2f}", (max(ends), height), va="center")
     axis.set_yticks(heights, [name for name, _ in ratios], fontsize=8)
     axis.axvline(1, color="grey", linewidth=0.8)
     axis.set_xlabel("ratio (orange mark: goal; black line: quartiles)")
@@ -145,7 +147,11 @@ def draw_growth(panels: Any, curves: Mapping[str, list[tuple[float, float]]]) ->
         sizes, seconds = zip(*points, strict=True)
         panel.loglog(sizes, seconds, "o-", color="#009E73")
         panel.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=60, fontsize=8)
-        panel.set_yticks(seconds, [f"{value:.2g}" for value in seconds], fontsize=8)
+        labelled = [min(seconds)]
+        for value in sorted(seconds):
+            if value > 1.12 * labelled[-1]:  # nearer labels would lie on each other
+                labelled.append(value)
+        panel.set_yticks(labelled, [f"{value:.2g}" for value in labelled], fontsize=8)
         panel.minorticks_off()
         panel.set_xlabel(what)
         panel.set_ylabel("seconds an epoch")
