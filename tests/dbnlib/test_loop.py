@@ -82,7 +82,9 @@ def test_ctrl_c_leaves_the_last_finished_epoch(data):
 
 
 KILLED = """
-import sys, time
+import signal, sys, time
+# a job in the background of a shell ignores Ctrl-C, and so would what it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
 from dbnlib.rbm import RBM
 from dbnlib.training import train_rbm

@@ -120,7 +120,7 @@ def test_reference_of_a_real_unit_gets_all_points(tmp_path, out):
     assert grade.run(tmp_path / "unit_02.py", out=out, **options) == 0
     found = json.loads((out / "students" / "unit_02" / "results.json").read_text())
     assert all(test["status"] == "passed" for test in found["tests"])
-    assert sum(test["score"] for test in found["tests"]) == 17
+    assert sum(test["score"] for test in found["tests"]) == 18
 
 
 # The seed
