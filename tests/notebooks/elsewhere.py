@@ -3,6 +3,8 @@
     python3 -m uv run python -m tests.notebooks.elsewhere                   # this Python
     python3 -m uv run python -m tests.notebooks.elsewhere --python 3.11 3.13
 
+A Python is named by its version, or by the path of its program.
+
 Sums of products come out in other last digits on other processors, and training carries them on.
 What the notebooks print must hold all the same: each run is nbval's strict comparison with the
 stored outputs. OpenBLAS takes the kernel that OPENBLAS_CORETYPE names, so that one processor can
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -50,7 +53,11 @@ def command(python: str) -> list[str]:
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if python == here:
         return [sys.executable, "-m", "exercises.course", *test[1:]]
-    return [sys.executable, "-m", "uv", "run", "--isolated", "--python", python, *test]
+    # uv tells what it runs where it is itself; its environments do not hold it
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv is None:
+        sys.exit(f"Python {python} needs uv: put `python3 -m uv run` before this command")
+    return [uv, "run", "--isolated", "--python", python, *test]
 
 
 def main() -> int:
