@@ -1,11 +1,17 @@
 """y ← ay and y ← y + ax, the two passes that every step of learning is made of.
 
-NumPy takes two passes over memory and a buffer for y + ax, on one core. BLAS, which makes the
-matrix products, has both as one call (`scal` and `axpy`) and shares them among its threads: a step
-with momentum and weight decay takes about half the time (measured, `tests/benchmarks`).
+NumPy takes two passes over memory and a buffer for y + ax. BLAS, which makes the matrix products,
+has both as one call (`scal` and `axpy`). SciPy's BLAS is often a second library beside NumPy's,
+with threads of its own; `on_one_thread` keeps them from the cores that the products need.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
@@ -50,3 +56,34 @@ def is_plain(y: np.ndarray) -> bool:
     Of any other it would change a copy, and nobody would be told.
     """
     return y.flags.carray and y.dtype in AXPY and y.size > 0
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """While this is open, `scale` and `add_scaled` start no threads.
+
+    The wheels of NumPy and SciPy bring an OpenBLAS each. A thread of either that has run out of
+    work spins for a while, in the hope of more. With two such pools there are more spinning threads
+    than cores, and they take the time of those that work: on two cores, with NumPy and SciPy
+    imported before dbnlib, a step of fine-tuning took 52 ms in place of 12 (`tests/benchmarks`).
+    Where both use the same BLAS, nothing is changed.
+    """
+    with pools_of_scipy().limit(limits=1):
+        yield
+
+
+@cache
+def pools_of_scipy() -> Any:
+    """A controller of the threads of the BLAS that SciPy brought along, empty where it has none."""
+    from threadpoolctl import ThreadpoolController  # not needed before there is training
+
+    every = ThreadpoolController()
+    return every.select(
+        filepath=[p.filepath for p in every.lib_controllers if is_of_scipy(p.filepath)]
+    )
+
+
+def is_of_scipy(library: str) -> bool:
+    """Whether the file lies where SciPy's wheels put theirs: scipy.libs, or scipy/.dylibs."""
+    folder = Path(library).parent
+    return folder.name == "scipy.libs" or folder.parts[-2:] == ("scipy", ".dylibs")

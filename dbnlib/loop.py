@@ -18,6 +18,7 @@ import numpy as np
 
 from dbnlib import storage
 from dbnlib.checks import DivergenceError, StorageError, check_count, check_generator
+from dbnlib.inplace import on_one_thread
 from dbnlib.progress import bar
 
 
@@ -176,7 +177,7 @@ def run_epochs(
         if storage.check_place(checkpoint).exists():
             resume(checkpoint, job, batch_size, history, rng)
     n_batches = -(-job.n_rows // batch_size)
-    with bar(epochs * n_batches, job.name, "batch", show=progress) as shown:
+    with on_one_thread(), bar(epochs * n_batches, job.name, "batch", show=progress) as shown:
         shown.update(len(history) * n_batches)
         while len(history) < epochs and not history.stopped_early:
             epoch = len(history)

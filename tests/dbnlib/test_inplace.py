@@ -1,11 +1,14 @@
-"""Scaling and adding in place: NumPy's own result, whatever way the array lies in memory."""
+"""Scaling and adding in place: NumPy's own result however the array lies, and on which threads."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
-from dbnlib.inplace import add_scaled, scale
+from dbnlib.inplace import add_scaled, is_of_scipy, scale
+from dbnlib.rbm import RBM
+from dbnlib.training import train_rbm
 
 DTYPES = [np.float32, np.float64, np.float16, np.dtype(np.float32).newbyteorder()]
 LAYOUTS = {
@@ -80,3 +83,46 @@ def test_an_array_that_must_not_be_written_is_refused(change):
     y.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         change(y)
+
+
+# ---- threads
+
+
+def threads_of_scipy() -> list[int]:
+    """How many threads each BLAS has that SciPy brought along."""
+    pools = ThreadpoolController().info()
+    return [pool["num_threads"] for pool in pools if is_of_scipy(pool["filepath"])]
+
+
+def threads_of_others() -> list[int]:
+    pools = ThreadpoolController().info()
+    return [pool["num_threads"] for pool in pools if not is_of_scipy(pool["filepath"])]
+
+
+def test_training_leaves_the_cores_to_the_products_and_gives_back_what_it_took():
+    before, others = threads_of_scipy(), threads_of_others()
+    seen = []
+
+    def look(rbm: RBM) -> float:
+        seen.append((threads_of_scipy(), threads_of_others()))
+        return 0.0
+
+    rng = np.random.default_rng(0)
+    rbm = RBM.random(4, 3, rng)
+    train_rbm(rbm, np.eye(4), epochs=1, rng=rng, monitors={"threads": look}, progress=False)
+    assert seen == [([1] * len(before), others)]
+    assert threads_of_scipy() == before
+
+
+@pytest.mark.parametrize(
+    ("library", "of_scipy"),
+    [
+        ("/env/lib/python3.13/site-packages/scipy.libs/libscipy_openblas-1.so", True),
+        ("/env/lib/python3.13/site-packages/scipy/.dylibs/libscipy_openblas.dylib", True),
+        # NumPy's, which has the same name, and the one that both share where conda installed them
+        ("/env/lib/python3.13/site-packages/numpy.libs/libscipy_openblas64_-2.so", False),
+        ("/scipy/lib/libopenblas.so", False),
+    ],
+)
+def test_the_library_is_known_by_where_it_lies(library, of_scipy):
+    assert is_of_scipy(library) is of_scipy
