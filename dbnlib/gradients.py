@@ -130,7 +130,7 @@ class CD(GradientEstimator):
         self._make_buffers(rbm, batch_size, batch_size)
 
     def _make_buffers(self, rbm: RBM, n_data: int, n_chains: int) -> None:
-        n, most, dtype = n_data + n_chains, max(n_data, n_chains), rbm.dtype
+        n, dtype = n_data + n_chains, rbm.dtype
         self._batch_size = n_data
         # Data above, chains below, so that one product serves both phases.
         self._v = np.empty((n, rbm.n_visible), dtype)
@@ -138,9 +138,9 @@ class CD(GradientEstimator):
         self._h = np.empty((n_chains, rbm.n_hidden), dtype)
         self._visible_field = np.empty((n_chains, rbm.n_visible), dtype)
         self._visible_mean = np.empty((n_chains, rbm.n_visible), dtype)
-        self._hidden_field = np.empty((most, rbm.n_hidden), dtype)
+        self._hidden_field = np.empty((n if self.persistent else n_data, rbm.n_hidden), dtype)
         self._dW = np.empty(rbm.W.shape, dtype)
-        self._shares = np.ones(most, dtype)
+        self._shares = np.ones(max(n_data, n_chains), dtype)
 
     def fantasies(self) -> np.ndarray:
         """See `GradientEstimator.fantasies`; means where `sample_visible` is False."""
@@ -163,17 +163,23 @@ class CD(GradientEstimator):
         p0, p1 = p_both[:n_data], p_both[n_data:]
         h = self._h[:n_chains]
 
-        # positive phase: p0 = E[h | v0]; the chain starts at h ~ p(h | v0) unless it goes on
         v0[...] = v
-        x = self._hidden_mean(rbm, v0, out=p0)
         if not self.persistent:
+            # positive phase: p0 = E[h | v0]; the chain starts at h ~ p(h | v0)
+            x = self._hidden_mean(rbm, v0, out=p0)
             rbm.hidden.draw(x, p0, rng, out=h)
-        # negative phase, k times: v1 ~ p(v | h), p1 = E[h | v1], h ~ p(h | v1)
-        for step in range(self.k):
-            self._next_visible(rbm, h, rng, out=v1)
+        # negative phase: v1 ~ p(v | h), k times, with h ~ p(h | v1) in between; p1 = E[h | v1]
+        self._next_visible(rbm, h, rng, out=v1)
+        for _ in range(self.k - 1):
             x = self._hidden_mean(rbm, v1, out=p1)
-            if self.persistent or step < self.k - 1:
-                rbm.hidden.draw(x, p1, rng, out=h)
+            rbm.hidden.draw(x, p1, rng, out=h)
+            self._next_visible(rbm, h, rng, out=v1)
+        if self.persistent:
+            # the chains did not wait for the data: p0 and p1 in one product; they go on from h
+            x = self._hidden_mean(rbm, v_both, out=p_both)
+            rbm.hidden.draw(x[n_data:], p1, rng, out=h)
+        else:
+            self._hidden_mean(rbm, v1, out=p1)
 
         # means over rows as products with 1/n, which are three times as fast as `mean(axis=0)`
         of_data, of_chains = self._shares[:n_data] / n_data, self._shares[:n_chains] / n_chains
