@@ -225,7 +225,10 @@ def confusion(
     axis.imshow(wrong, cmap="Blues", vmin=0, vmax=max(1, 1.3 * wrong.max()))
     for i, j in np.argwhere(counts):
         weight = "bold" if i == j else "normal"
-        axis.text(j, i, counts[i, j], ha="center", va="center", fontsize=8, weight=weight)
+        colour = "white" if wrong[i, j] > 0.6 * wrong.max() else "black"
+        axis.text(
+            *(j, i, counts[i, j]), ha="center", va="center", fontsize=8, weight=weight, color=colour
+        )
     frame = (said - 0.5, true - 0.5)
     axis.add_patch(Rectangle(frame, 1, 1, fill=False, edgecolor=RED, linewidth=2))
     axis.set_xticks(range(10))

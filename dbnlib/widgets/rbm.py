@@ -143,9 +143,12 @@ def product_of_experts(
         facecolor="white",
         layout="constrained",
     )
+    product = visible_distribution(rbm)
     for axis, p, label in zip(axes, opinions, labels, strict=False):
         draw_distribution(axis, p, rbm.n_visible, label, colour=HIDDEN)
-    draw_distribution(axes[-1], visible_distribution(rbm), rbm.n_visible, "product, p(v)")
+    draw_distribution(axes[-1], product, rbm.n_visible, "product, p(v)")
+    # one scale for all, and room for the highest bar of any
+    axes[0].set_ylim(0, 1.05 * max(opinions.max(), product.max()))
     axes[-1].set_xlabel(f"v: {', '.join(visible_names)}", fontsize=8)
     return figure
 

@@ -115,6 +115,13 @@ def test_the_lowest_panel_of_the_experts_is_their_product(rbm, enumerated):
     np.testing.assert_allclose(product, enumerated.p_v)
 
 
+def test_every_opinion_has_room_on_the_common_scale(rbm):
+    # the second expert is surer than the biases, whose panel is drawn first
+    axes = product_of_experts(RBM([[0.0, 4.0]], c=[0.0, 0.0])).axes
+    highest = max(heights(axis).max() for axis in axes)
+    assert all(axis.get_ylim()[1] > highest for axis in axes)
+
+
 def test_names_stand_in_the_picture_and_default_to_numbered_letters(rbm):
     named = unit_switches(rbm, [0, 0, 0, 0], [0, 0, 0], hidden_names=["rain", "sea", "fog"])
     words = [label.get_text() for label in panel(named, "hidden").get_yticklabels()]
