@@ -361,8 +361,9 @@ def shares(cumulative: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
 )
 def test_he_start_draws_normal_weights_of_the_right_scale(student, inputs):
     """Weights are independent draws from N(0, 2/n_in)."""
-    # n_in, n_out, their sum, 2 n_in and the 200 of the deviation 0.1 are far apart.
-    n_in, n_out = 300, 120
+    # n_in, n_out, their sum, 2 n_in and the 200 of the deviation 0.1 are far apart. The sizes are
+    # drawn, since nothing else tells draws that are made now from draws that were made before.
+    n_in, n_out = int(inputs.integers(280, 321)), int(inputs.integers(110, 131))
     answer = student.call("he_start", n_in=n_in, n_out=n_out, rng=Seed(int(inputs.integers(2**31))))
     he = np.sqrt(2 / n_in)
     value = as_numbers(answer.value)

@@ -18,6 +18,7 @@ import tomllib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -131,12 +132,8 @@ def judge_directly(entry: Entry, seed: int) -> list[StudentError]:
 
 def verdicts(entry: Entry, seed: int) -> list[tuple[str, StudentError | None]]:
     """Each test of the entry's function, and what it objects to, with inputs from this seed."""
-    grader = find_unit(entry.unit).grader
-    spec = importlib.util.spec_from_file_location(f"grader_of_{entry.unit}", grader)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     student, found = Direct(entry.source), []
-    for name, test in vars(module).items():
+    for name, test in vars(grader_of(find_unit(entry.unit))).items():
         marks = getattr(test, "pytestmark", ()) if name.startswith("test_") else ()
         if not any(m.name == "exercise" and m.args[0] == entry.function for m in marks):
             continue
@@ -152,6 +149,14 @@ def verdicts(entry: Entry, seed: int) -> list[tuple[str, StudentError | None]]:
             except StudentError as error:
                 found.append((name, error))
     return found
+
+
+def grader_of(unit: Unit) -> ModuleType:
+    """The unit's grader as a module of its own."""
+    spec = importlib.util.spec_from_file_location(f"grader_of_{unit.number}", unit.grader)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def table() -> str:
