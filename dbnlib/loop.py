@@ -203,7 +203,9 @@ def run_epochs(
             history.records.append(record)
             try:
                 history.stopped_early = job.finished(history)
-                shown.set_postfix({name: f"{value:.4g}" for name, value in record.items()})
+                # shown with the next step: a refresh now would show the bar before its time
+                recorded = {name: f"{value:.4g}" for name, value in record.items()}
+                shown.set_postfix(recorded, refresh=False)
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, job, batch_size, history, rng)
             except KeyboardInterrupt:  # the older checkpoint is whole, and the epoch is finished

@@ -2,9 +2,10 @@
 
 import time
 
+import numpy as np
 import pytest
 
-from dbnlib import progress
+from dbnlib import RBM, progress, train_rbm
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +16,12 @@ def bars_are_allowed(monkeypatch):
 def test_work_that_is_done_at_once_shows_no_bar(capsys):
     with progress.bar(3, "Gibbs", show=True) as shown:
         shown.update(3)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_short_training_shows_no_bar_at_the_end_of_its_epochs_either(capsys):
+    rng = np.random.default_rng(0)
+    train_rbm(RBM.random(4, 3, rng), np.eye(4), epochs=3, rng=rng, progress=True)
     assert capsys.readouterr().err == ""
 
 
