@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = [
     path
     for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
-    if path.name[:2] in ("01", "02", "03", "07")
+    if path.name[:2] in ("01", "03", "07")
 ]
 #: milliseconds that a whole notebook, and one change of a picture, may take on a slow machine
 ALL_CELLS, ONE_CHANGE = 240_000, 30_000
