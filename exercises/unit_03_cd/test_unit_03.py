@@ -22,7 +22,7 @@ N_DRAWS = 20_000
 START = 5  # the number of the state 101
 
 # Sections of the notebook.
-STAND_INS = "Three stand-ins"
+STAND_INS = "Two stand-ins"
 BY_HAND = "CD-1 by hand"
 WATCH = "What to watch, and what lies"
 DIGITS = "A real machine on digits"
