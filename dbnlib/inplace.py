@@ -7,17 +7,27 @@ with threads of its own; `on_one_thread` keeps them from the cores that the prod
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.linalg import blas
 
-SCAL = {np.dtype(np.float32): blas.sscal, np.dtype(np.float64): blas.dscal}
-AXPY = {np.dtype(np.float32): blas.saxpy, np.dtype(np.float64): blas.daxpy}
+
+@cache
+def routines() -> dict[np.dtype, tuple[Callable, Callable]]:
+    """BLAS's scal and axpy for each dtype that it knows.
+
+    They load when they are first needed: SciPy's linear algebra would make `import dbnlib` slower.
+    """
+    from scipy.linalg import blas
+
+    return {
+        np.dtype(np.float32): (blas.sscal, blas.saxpy),
+        np.dtype(np.float64): (blas.dscal, blas.daxpy),
+    }
 
 
 def scale(y: np.ndarray, a: float) -> None:
@@ -30,7 +40,8 @@ def scale(y: np.ndarray, a: float) -> None:
     """
     # 0 · NaN is NaN in NumPy, and in some versions of BLAS 0
     if a and is_plain(y):
-        SCAL[y.dtype](a, y.reshape(-1))
+        scal, _ = routines()[y.dtype]
+        scal(a, y.reshape(-1))
     else:
         y *= y.dtype.type(a)
 
@@ -45,7 +56,8 @@ def add_scaled(y: np.ndarray, a: float, x: np.ndarray) -> None:
     x : array of y's shape and dtype
     """
     if is_plain(y) and is_plain(x) and y.shape == x.shape and y.dtype == x.dtype:
-        AXPY[y.dtype](x.reshape(-1), y.reshape(-1), a=a)
+        _, axpy = routines()[y.dtype]
+        axpy(x.reshape(-1), y.reshape(-1), a=a)
     else:
         y += y.dtype.type(a) * x
 
@@ -55,7 +67,7 @@ def is_plain(y: np.ndarray) -> bool:
 
     Of any other it would change a copy, and nobody would be told.
     """
-    return y.flags.carray and y.dtype in AXPY and y.size > 0
+    return y.flags.carray and y.dtype in routines() and y.size > 0
 
 
 @contextmanager
@@ -65,7 +77,7 @@ def on_one_thread() -> Iterator[None]:
     The wheels of NumPy and SciPy bring an OpenBLAS each. A thread of either that has run out of
     work spins for a while, in the hope of more. With two such pools there are more spinning threads
     than cores, and they take the time of those that work: on two cores, with NumPy and SciPy
-    imported before dbnlib, a step of fine-tuning took 52 ms in place of 12 (`tests/benchmarks`).
+    imported before dbnlib, a step of fine-tuning took 52 ms in place of 14 (`tests/benchmarks`).
     Where both use the same BLAS, nothing is changed.
     """
     with pools_of_scipy().limit(limits=1):
@@ -75,8 +87,9 @@ def on_one_thread() -> Iterator[None]:
 @cache
 def pools_of_scipy() -> Any:
     """A controller of the threads of the BLAS that SciPy brought along, empty where it has none."""
-    from threadpoolctl import ThreadpoolController  # not needed before there is training
+    from threadpoolctl import ThreadpoolController
 
+    routines()  # what is not loaded yet has no threads to control
     every = ThreadpoolController()
     return every.select(
         filepath=[p.filepath for p in every.lib_controllers if is_of_scipy(p.filepath)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
@@ -126,3 +129,9 @@ def test_training_leaves_the_cores_to_the_products_and_gives_back_what_it_took()
 )
 def test_the_library_is_known_by_where_it_lies(library, of_scipy):
     assert is_of_scipy(library) is of_scipy
+
+
+def test_linear_algebra_loads_with_the_first_training_and_not_before():
+    code = "import sys, dbnlib; print('scipy.linalg' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert done.stdout.strip() == "False", done.stderr
