@@ -57,7 +57,7 @@ def growth(scale: Scale) -> Found:
     usual = {"rows": 10_000 if scale.name == "full" else 2_000, "hidden units": 500}
     usual["rows in a minibatch"] = 100
     curves = {}
-    rounds = max(1, scale.rounds // 3)
+    rounds = max(3, scale.rounds // 3)  # the fastest of fewer says more of the machine than of us
     # the first training of a process loads what later ones find there
     epoch(binary_rows(200), usual["hidden units"], usual["rows in a minibatch"])
     with bar(rounds * sum(map(len, sizes.values())), "growth", "epoch") as shown:
