@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from dbnlib.inplace import add_scaled, is_of_scipy, scale
+from dbnlib.inplace import add_scaled, is_of_scipy, routines, scale
 from dbnlib.rbm import RBM
 from dbnlib.training import train_rbm
 
@@ -103,6 +103,7 @@ def threads_of_others() -> list[int]:
 
 
 def test_training_leaves_the_cores_to_the_products_and_gives_back_what_it_took():
+    routines()  # loaded now, whichever test comes first
     before, others = threads_of_scipy(), threads_of_others()
     seen = []
 
