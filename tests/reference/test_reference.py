@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 
 from exercises.common import MissingError, UsageError
 from tests.reference import command, table
+from tests.reference.classification import smoothed
 from tests.reference.rows import FULL, QUICK, ROWS, Figure, Finding, Row
 from tests.reference.workshop import Workshop
 
@@ -55,6 +57,11 @@ def test_a_run_that_was_stopped_makes_only_what_is_missing(tmp_path):
     workshop.number("first", number("another rate"), 0.2)
     assert made == ["first", "another rate"]
     assert not list(tmp_path.glob("*.training"))
+
+
+def test_smoothed_targets_give_a_tenth_of_the_probability_to_all_ten_classes_alike():
+    by_hand = [[0.01, 0.01, 0.91, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01]]
+    np.testing.assert_allclose(smoothed(np.array([2]), 0.1), by_hand, rtol=1e-12)
 
 
 def test_the_time_of_a_row_counts_parts_of_earlier_runs_and_each_part_once(tmp_path):
