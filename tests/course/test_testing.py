@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -164,15 +166,32 @@ def test_output_that_differs_fails_the_run(small, capfd):
     assert "1 failed" in shown.splitlines()[-1]
 
 
-@pytest.mark.slow
-def test_notebooks_get_no_bars_one_thread_and_the_inline_backend(small, monkeypatch):
+@pytest.fixture
+def looking(small, monkeypatch):
+    """A course whose notebook passes if its kernel has no bars, one thread, and can draw inline."""
     monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("WANTED", sys.prefix)
+    for name in ("TQDM_DISABLE", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
     code = (
+        "# NBVAL_CHECK_OUTPUT\n"  # --nbval-lax compares no others
         "import os, sys\n"
         "print(*(os.environ.get(k) for k in ('TQDM_DISABLE', 'OPENBLAS_NUM_THREADS')))\n"
         "print(sys.prefix == os.environ['WANTED'], 'agg' == os.environ.get('MPLBACKEND'))"
     )
-    monkeypatch.setenv("WANTED", testing.sys.prefix)
     seen = notebook(code, outputs=printed("1 1\nTrue False\n"), count=1)
     write(small / "notebooks/00_start_here.ipynb", seen)
-    assert testing.run(notebooks=True, workers=0, root=small) == 0
+    return small
+
+
+@pytest.mark.slow
+def test_notebooks_get_no_bars_one_thread_and_the_inline_backend(looking):
+    assert testing.run(notebooks=True, workers=0, root=looking) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--nbval", "--nbval-lax"])
+def test_pytest_called_by_hand_gives_notebooks_the_same(looking, option):
+    shutil.copy(ROOT / "conftest.py", looking)
+    words = [sys.executable, "-m", "pytest", option, "notebooks"]
+    assert subprocess.run(words, cwd=looking, timeout=120).returncode == 0
