@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,14 @@ def is_plain(y: np.ndarray) -> bool:
     return y.flags.carray and y.dtype in routines() and y.size > 0
 
 
+class Held:
+    """How many trainings run now, each in a thread of Python's, and the limit they all hold."""
+
+    lock = Lock()
+    trainings = 0
+    limit: Any = None
+
+
 @contextmanager
 def on_one_thread() -> Iterator[None]:
     """While this is open, `scale` and `add_scaled` start no threads.
@@ -78,10 +87,20 @@ def on_one_thread() -> Iterator[None]:
     work spins for a while, in the hope of more. With two such pools there are more spinning threads
     than cores, and they take the time of those that work: on two cores, with NumPy and SciPy
     imported before dbnlib, a step of fine-tuning took 52 ms in place of 14 (`tests/benchmarks`).
-    Where both use the same BLAS, nothing is changed.
+    Where both use the same BLAS, nothing is changed. Of several that are open at once the first
+    sets the limit and the last lifts it, in whatever order they close.
     """
-    with pools_of_scipy().limit(limits=1):
+    with Held.lock:
+        if Held.trainings == 0:
+            Held.limit = pools_of_scipy().limit(limits=1)
+        Held.trainings += 1
+    try:
         yield
+    finally:
+        with Held.lock:
+            Held.trainings -= 1
+            if Held.trainings == 0:
+                Held.limit.restore_original_limits()
 
 
 @cache

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from dbnlib.inplace import add_scaled, is_of_scipy, routines, scale
+from dbnlib.inplace import add_scaled, is_of_scipy, on_one_thread, routines, scale
 from dbnlib.rbm import RBM
 from dbnlib.training import train_rbm
 
@@ -102,8 +103,16 @@ def threads_of_others() -> list[int]:
     return [pool["num_threads"] for pool in pools if not is_of_scipy(pool["filepath"])]
 
 
+@pytest.fixture
+def two_threads():
+    """Every BLAS of this process may use two threads, also where a run of tests gives it one."""
+    routines()  # loaded now: what is not has no threads yet
+    with ThreadpoolController().limit(limits=2):
+        yield
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_training_leaves_the_cores_to_the_products_and_gives_back_what_it_took():
-    routines()  # loaded now, whichever test comes first
     before, others = threads_of_scipy(), threads_of_others()
     seen = []
 
@@ -115,6 +124,19 @@ def test_training_leaves_the_cores_to_the_products_and_gives_back_what_it_took()
     rbm = RBM.random(4, 3, rng)
     train_rbm(rbm, np.eye(4), epochs=1, rng=rng, monitors={"threads": look}, progress=False)
     assert seen == [([1] * len(before), others)]
+    assert threads_of_scipy() == before
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_the_last_of_several_trainings_gives_the_threads_back():
+    before = threads_of_scipy()
+    one = [1] * len(before)
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(on_one_thread())
+    second.enter_context(on_one_thread())
+    first.close()
+    assert threads_of_scipy() == one
+    second.close()
     assert threads_of_scipy() == before
 
 
