@@ -82,7 +82,7 @@ def fine_tuned_error(
     dropout: tuple[float, float] | None = None,
     adam: bool = False,
 ) -> float:
-    """Percentage of the test images that the network gets wrong after fine-tuning.
+    """Fine-tune the network in place; the percentage of the test images that it then gets wrong.
 
     SGD with momentum 0.9, or Adam, and a rate that falls linearly to 0.
     """

@@ -142,16 +142,20 @@ class Workshop:
         return self.folder / f"{name}{key}{ending}"
 
     def _make(self, path: Path, make: Callable[[Path], Any]) -> None:
-        """Make a part, and note how long that took beside it, without the parts within it."""
-        began, made_before = time.perf_counter(), self.made
+        """Make a part, and note beside it how long that took.
+
+        What it needs of other parts was asked for before: within it they would be counted here
+        too, and by nobody once this part is kept.
+        """
+        began = time.perf_counter()
         checkpoint = path.with_suffix(".training")
         make(checkpoint)
         if checkpoint.is_dir():
             shutil.rmtree(checkpoint)
         checkpoint.unlink(missing_ok=True)
         took = time.perf_counter() - began
-        write_text(self._clock(path), f"{took - (self.made - made_before):.3f}")
-        self.made = made_before + took
+        write_text(self._clock(path), f"{took:.3f}")
+        self.made += took
 
     @staticmethod
     def _clock(path: Path) -> Path:
